@@ -1,0 +1,59 @@
+"""Lower bounds first, then refine: the pool of a pivot table.
+
+A table bounds every object before it measures any. The bounded objects wait in the pool of the desk, a
+heap by bound; a traversal takes them from there one at a time, for as long as the least bound that is
+left may contain an answer. To the traversal the pool is one node, whose bound is that of its next object.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .answer import admissible, may_contain
+from .bounds import object_pivot
+from .kernels import kernel
+from .traversal import POOL, measure, offer_child, sift
+
+Array = Any
+
+
+@kernel
+def bound_all(table, skip, pivots, answer, desk):  # type: ignore[no-untyped-def]
+    """Fill the pool with the objects whose bound by the first `pivots` columns may belong, and offer it.
+
+    ``table[slot, p]`` holds d(object, pivot p), ``desk.memo[p]`` holds d(query, pivot p); objects with
+    ``skip[slot]`` have been measured already.
+    """
+    size = 0
+    for slot in range(table.shape[0]):
+        if skip[slot] != 0 or not admissible(answer, slot):
+            continue
+        bound = 0.0
+        for p in range(pivots):
+            bound = max(bound, object_pivot(desk.memo[p], table[slot, p], answer.slack))
+        if may_contain(answer, bound):
+            desk.pool_keys[size] = bound
+            desk.pool_slots[size] = slot
+            size += 1
+    for i in range(size // 2 - 1, -1, -1):
+        sift(desk.pool_keys, desk.pool_slots, size, desk.pool_keys[i], desk.pool_slots[i], i)
+    desk.wholes[POOL] = size
+    offer_pool(answer, desk)
+
+
+@kernel
+def refine_next(space, query, answer, desk):  # type: ignore[no-untyped-def]
+    """Measure the object of least bound, and offer what is left."""
+    last = desk.wholes[POOL] - 1
+    desk.wholes[POOL] = last
+    slot = desk.pool_slots[0]
+    sift(desk.pool_keys, desk.pool_slots, last, desk.pool_keys[last], desk.pool_slots[last], 0)
+    measure(space, slot, query, answer, desk)
+    offer_pool(answer, desk)
+
+
+@kernel
+def offer_pool(answer, desk):  # type: ignore[no-untyped-def]
+    """Offer the pool, if it is not empty, by the bound of its next object."""
+    if desk.wholes[POOL] > 0:
+        offer_child(desk, answer, 0, desk.pool_keys[0])

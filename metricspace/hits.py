@@ -1,0 +1,99 @@
+"""Finished results: ids, positions and distances, with what they cost."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+Reals = npt.NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Hits:
+    """The nearest neighbours of m queries, each row by (distance, position).
+
+    Attributes
+    ----------
+    ids : array, shape (m, k)
+        The user's ids; −1 (or None, for ids that are strings) where fewer than k exist.
+    positions : int64, shape (m, k)
+        Places in the order of insertion; −1 where fewer than k exist.
+    distances : float64, shape (m, k)
+        Infinity where fewer than k exist.
+    cost : int64, shape (m,)
+        Distances computed for each query.
+    exact : bool, shape (m,)
+        Whether the answer is proven exact.
+    bounds : int64, shape (m,)
+        Evaluations of cheaper surrogates for the distance.
+    """
+
+    ids: npt.NDArray[Any]
+    positions: Ints
+    distances: Reals
+    cost: Ints
+    exact: npt.NDArray[np.bool_]
+    bounds: Ints
+
+    def __len__(self) -> int:
+        return len(self.cost)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Balls:
+    """The objects within a radius of m queries, as compressed rows, each by (distance, position).
+
+    Attributes
+    ----------
+    indptr : int64, shape (m + 1,)
+        Query i has the entries ``indptr[i]`` to ``indptr[i + 1]`` of the following three.
+    ids, positions : arrays, shape (total,)
+        The user's ids, and places in the order of insertion.
+    distances : float64, shape (total,), or None
+        None if they were not asked for.
+    cost, exact, bounds : arrays, shape (m,)
+        As for `Hits`.
+    """
+
+    indptr: Ints
+    ids: npt.NDArray[Any]
+    positions: Ints
+    distances: Reals | None
+    cost: Ints
+    exact: npt.NDArray[np.bool_]
+    bounds: Ints
+
+    def __len__(self) -> int:
+        return len(self.cost)
+
+    def __iter__(self) -> Iterator[tuple[npt.NDArray[Any], Reals | None]]:
+        """Yield the ids and the distances of each query."""
+        for i in range(len(self)):
+            part = slice(self.indptr[i], self.indptr[i + 1])
+            yield self.ids[part], None if self.distances is None else self.distances[part]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Counts:
+    """The number of objects within a radius of m queries.
+
+    Attributes
+    ----------
+    counts : int64, shape (m,)
+        How many.
+    cost, exact, bounds : arrays, shape (m,)
+        As for `Hits`.
+    """
+
+    counts: Ints
+    cost: Ints
+    exact: npt.NDArray[np.bool_]
+    bounds: Ints
+
+    def __len__(self) -> int:
+        return len(self.cost)

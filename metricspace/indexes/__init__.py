@@ -1,0 +1,10 @@
+"""The structures, one file each; importing this package makes their keys known."""
+
+from .aesa import AESA
+from .ghtree import GHTree
+from .laesa import LAESA
+from .linear import LinearScan
+from .mtree import MTree
+from .vptree import VPTree
+
+__all__ = ["AESA", "LAESA", "GHTree", "LinearScan", "MTree", "VPTree"]

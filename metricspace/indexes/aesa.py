@@ -1,0 +1,121 @@
+"""AESA (Vidal 1986, 1994): all distances between objects, so that every measured object is a pivot.
+
+Idea
+    Measure the most promising object; with its row of the matrix raise the bounds of all others; drop
+    those beyond the radius; go on with the least bound that is left. Quadratic in memory and in building,
+    and the fewest distances per query of all structures.
+
+Arrays
+    ``matrix[a, b]`` is the distance of two objects, in float32.
+
+Invariant
+    The pool of the desk holds the objects that are neither measured nor excluded, each with its bound;
+    the one of least bound comes first.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..answer import admissible, may_contain
+from ..bounds import object_pivot
+from ..construction import COST, DONE, Construction
+from ..filtering import offer_pool
+from ..index import BaseIndex
+from ..kernels import kernel
+from ..space import Array, estimate, prepare
+from ..traversal import POOL, Desk, begin, expand, make_desk, measure
+
+
+class DistanceMatrix(NamedTuple):
+    """The distances between all objects."""
+
+    matrix: Array
+
+
+@begin.of(DistanceMatrix)
+def _(tree, space, query, answer, desk):  # type: ignore[no-untyped-def]
+    size = 0
+    for slot in range(tree.matrix.shape[0]):
+        if admissible(answer, slot):
+            desk.pool_slots[size] = slot
+            desk.pool_keys[size] = 0.0
+            size += 1
+    desk.wholes[POOL] = size
+    offer_pool(answer, desk)
+
+
+@expand.of(DistanceMatrix)
+def _(tree, node, space, query, answer, desk):  # type: ignore[no-untyped-def]
+    pivot = desk.pool_slots[0]
+    d = measure(space, pivot, query, answer, desk)
+    row = tree.matrix[pivot]
+    size = 0
+    for i in range(1, desk.wholes[POOL]):
+        slot = desk.pool_slots[i]
+        bound = max(desk.pool_keys[i], object_pivot(d, np.float64(row[slot]), answer.slack))
+        if not may_contain(answer, bound):
+            continue
+        desk.pool_keys[size], desk.pool_slots[size] = bound, slot
+        if bound < desk.pool_keys[0]:  # the least to the front
+            desk.pool_keys[size], desk.pool_slots[size] = desk.pool_keys[0], desk.pool_slots[0]
+            desk.pool_keys[0], desk.pool_slots[0] = bound, slot
+        size += 1
+    desk.wholes[POOL] = size
+    offer_pool(answer, desk)
+
+
+@kernel
+def fill(tree, space, room, state, patience):  # type: ignore[no-untyped-def]
+    """Fill rows of the matrix until `patience` distances are computed."""
+    enough = state[COST] + patience
+    n = tree.matrix.shape[0]
+    while state[DONE] < n and state[COST] < enough:
+        row = state[DONE]
+        query = prepare(space, space, row, room)
+        for slot in range(row):
+            d = estimate(space, slot, query)
+            if room.fault[0] != 0:
+                return False
+            tree.matrix[row, slot] = d
+            tree.matrix[slot, row] = d
+        state[COST] += row
+        state[DONE] = row + 1
+    return state[DONE] == n
+
+
+class AESA(BaseIndex):
+    """The full matrix of distances: the fewest distances per query, for some thousands of objects.
+
+    Parameters
+    ----------
+    metric : str, Metric or callable
+        The distance.
+    seed : int
+        Unused: nothing is chosen.
+    max_bytes : int, optional
+        Refuse to build what takes more memory; the matrix takes 4 n² bytes.
+
+    References
+    ----------
+    Vidal, New formulation and improvements of the nearest-neighbour approximating and eliminating search
+    algorithm (AESA), Pattern Recognition Letters 15, 1994.
+    """
+
+    key = "aesa"
+    smaller = "laesa"
+
+    def _build(self, construction: Construction) -> tuple[DistanceMatrix, None]:
+        tree = DistanceMatrix(np.zeros((construction.count, construction.count), np.float32))
+        construction.run(
+            lambda: fill(tree, construction.space, construction.room, construction.state, construction.patience)
+        )
+        return tree, None
+
+    def _bytes(self, count: int) -> int:
+        return 4 * count * count
+
+    def _desk(self) -> Desk:
+        return make_desk(2, 0, len(self._tree.matrix))

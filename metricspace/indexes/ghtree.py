@@ -1,0 +1,149 @@
+"""Generalised hyperplane tree (Uhlmann 1991): two pivots, and each object on the side of the nearer.
+
+Idea
+    The objects nearer to the first pivot and those nearer to the second are divided by a hyperplane, so
+    to speak. A query on one side need look at the other only if its ball reaches across: half the
+    difference of its distances to the two pivots bounds the distance to every object beyond.
+
+Arrays
+    Objects lie in tree order: node ``i`` occupies slots ``start[i]`` to ``stop[i]``, its two pivots first,
+    then the objects of the first, then those of the second. A leaf's objects are contiguous.
+
+Invariants
+    No object is nearer to the other pivot than to its own. Objects as near to both are shared out evenly,
+    so that duplicates do not unbalance the tree.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..bounds import double_pivot
+from ..construction import COST, DONE, NODES, PENDING, Construction
+from ..ids import Positions
+from ..index import BaseIndex, whole_number
+from ..kernels import kernel
+from ..partitions import divide_by_sign, swap
+from ..pivots import farthest_of, random_below
+from ..space import Array, estimate, prepare
+from ..traversal import Desk, afford, consider, expand, make_desk, measure, offer_child
+
+SAMPLE = 16  # objects among which the second pivot is the farthest: apart from the first, seldom an outlier
+
+
+class GHNodes(NamedTuple):
+    """The nodes."""
+
+    start: Array
+    stop: Array
+    near_first: Array  # −1 at a leaf
+    near_second: Array
+
+
+@expand.of(GHNodes)
+def _(tree, node, space, query, answer, desk):  # type: ignore[no-untyped-def]
+    start = tree.start[node]
+    if tree.near_first[node] < 0:
+        for slot in range(start, tree.stop[node]):
+            consider(space, slot, desk.bound[0], query, answer, desk)
+        return
+    if not afford(answer, desk):
+        return
+    first = measure(space, start, query, answer, desk)
+    if not afford(answer, desk):
+        return
+    second = measure(space, start + 1, query, answer, desk)
+    offer_child(desk, answer, tree.near_first[node], double_pivot(first, second, answer.slack))
+    offer_child(desk, answer, tree.near_second[node], double_pivot(second, first, answer.slack))
+
+
+@kernel
+def divide(tree, space, order, keys, todo, leaf_size, room, state, patience):  # type: ignore[no-untyped-def]
+    """Divide pending nodes until none is left or `patience` distances are computed."""
+    enough = state[COST] + patience
+    while state[PENDING] > 0 and state[COST] < enough:
+        state[PENDING] -= 1
+        node = todo[state[PENDING]]
+        start, stop = tree.start[node], tree.stop[node]
+        if stop - start <= leaf_size:
+            tree.near_first[node] = -1
+            state[DONE] += stop - start
+            continue
+        swap(order, start, start + random_below(state, stop - start))
+        query = prepare(space, space, order[start], room)
+        swap(order, start + 1, farthest_of(space, order, start + 1, stop, query, SAMPLE, state))
+        for place in range(start + 2, stop):
+            keys[place] = estimate(space, order[place], query)
+            if room.fault[0] != 0:
+                return False
+        query = prepare(space, space, order[start + 1], room)
+        for place in range(start + 2, stop):
+            keys[place] -= estimate(space, order[place], query)
+            if room.fault[0] != 0:
+                return False
+        state[COST] += 2 * (stop - start - 2)
+        state[DONE] += 2
+        middle = divide_by_sign(keys, order, start + 2, stop)
+        child = state[NODES]
+        state[NODES] += 2
+        tree.near_first[node], tree.near_second[node] = child, child + 1
+        tree.start[child], tree.stop[child] = start + 2, middle
+        tree.start[child + 1], tree.stop[child + 1] = middle, stop
+        todo[state[PENDING]] = child + 1
+        todo[state[PENDING] + 1] = child
+        state[PENDING] += 2
+    return state[PENDING] == 0
+
+
+class GHTree(BaseIndex):
+    """Generalised hyperplane tree: divides by nearness to two pivots; needs no stored distances.
+
+    Parameters
+    ----------
+    metric : str, Metric or callable
+        The distance.
+    leaf_size : int
+        Objects that a leaf may hold, at least 2.
+    seed : int
+        Where the choice of pivots comes from.
+    max_bytes : int, optional
+        Refuse to build what takes more memory.
+
+    References
+    ----------
+    Uhlmann, Satisfying general proximity/similarity queries with metric trees, Information Processing
+    Letters 40, 1991.
+    """
+
+    key = "ghtree"
+    smaller = "linear"
+
+    def __init__(
+        self, metric: Any = "euclidean", *, leaf_size: int = 16, seed: int = 0, max_bytes: int | None = None
+    ) -> None:
+        super().__init__(metric, seed=seed, max_bytes=max_bytes)
+        self.leaf_size = whole_number("leaf_size", leaf_size, 2)
+
+    def _build(self, construction: Construction) -> tuple[GHNodes, Positions]:
+        n = construction.count
+        # Each inner node keeps two objects to itself, and one side may be empty.
+        nodes = n + 1
+        tree = GHNodes(*(np.zeros(nodes, np.int64) for _ in GHNodes._fields))
+        tree.stop[0] = n
+        order, keys, todo = np.arange(n), np.zeros(n), np.zeros(nodes, np.int64)
+        construction.state[PENDING] = construction.state[NODES] = 1
+        construction.run(
+            lambda: divide(
+                tree, construction.space, order, keys, todo, self.leaf_size,
+                construction.room, construction.state, construction.patience,
+            )
+        )  # fmt: skip
+        return GHNodes(*(array[: construction.state[NODES]].copy() for array in tree)), order
+
+    def _bytes(self, count: int) -> int:
+        return 8 * count + 64 * (4 * count // self.leaf_size + 1)
+
+    def _desk(self) -> Desk:
+        return make_desk(self.leaf_size + 3, 0, 0)

@@ -1,0 +1,456 @@
+"""A metric is a distance function and the laws that it obeys.
+
+Exact search prunes by laws, so a law that does not hold gives silently wrong answers. Every metric
+therefore declares its laws, each stronger one with those that it implies:
+
+    hilbert → four_point → ptolemaic → triangle
+
+and ``check_metric`` looks for a counterexample on a sample.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+import numba
+import numpy as np
+import numpy.typing as npt
+from numba.core.dispatcher import Dispatcher
+from numba.core.errors import NumbaError
+
+from .bounds import Slack
+from .errors import MetricFailed, MetricSpaceError, NotAMetric, UnknownName, WrongType
+from .kernels import COMPILED
+from .objects import Handles, Objects, Rows
+from .space import RowSpace, addressed, by_callback, fill_distances, make_room
+
+_UNIT = {4: 2.0**-24, 8: 2.0**-53}  # rounding of one operation, by bytes
+STORED = 2.0**-24  # distances that a structure keeps are rounded to float32
+
+
+@dataclasses.dataclass(frozen=True)
+class Laws:
+    """What a distance function obeys, beside d(a, b) = d(b, a) ≥ 0 and d(a, a) = 0.
+
+    Parameters
+    ----------
+    identity : bool
+        d(a, b) = 0 only when a and b are the same; without it, a pseudometric.
+    triangle, ptolemaic, four_point, hilbert : bool
+        Each implies those before it. `hilbert`: isometric to a subset of a Hilbert space.
+    """
+
+    identity: bool = True
+    triangle: bool = True
+    ptolemaic: bool = False
+    four_point: bool = False
+    hilbert: bool = False
+
+    def __post_init__(self) -> None:
+        ladder = ("hilbert", "four_point", "ptolemaic", "triangle")
+        for stronger, weaker in itertools.pairwise(ladder):
+            if getattr(self, stronger):
+                object.__setattr__(self, weaker, True)
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the names of the laws that hold."""
+        return (field.name for field in dataclasses.fields(self) if getattr(self, field.name))
+
+
+HILBERT = Laws(hilbert=True)
+TRIANGLE = Laws()
+
+
+@dataclasses.dataclass
+class Bound:
+    """A metric bound to objects and queries, ready for a kernel.
+
+    `space` and `queries` are what kernels take; `failure` holds what a user's function raised.
+    """
+
+    space: Any
+    queries: Any
+    objects: Objects
+    asked: Objects
+    metric: Metric
+    alive: tuple[Any, ...] = ()
+    failure: list[BaseException] = dataclasses.field(default_factory=list)
+
+    def complaint(self, fault: npt.NDArray[np.int64]) -> BaseException:
+        """Return the error behind a fault: what the user's function raised, or what it returned."""
+        if self.failure:
+            return self.failure[0]
+        function = self.metric.function
+        here = np.asarray(fault[1:2]), np.asarray(fault[2:3])
+        a, b = self.objects.give(here[0])[0], self.asked.give(here[1])[0]
+        if function is not None:
+            try:
+                value = function(a, b)
+            except Exception as error:  # the user's own, which compiled code could only count
+                return error
+            return MetricFailed(
+                f"{self.metric.name} returned {value!r}, and a distance is a finite number ≥ 0; "
+                f"the objects were {_shortened(a)} and {_shortened(b)}"
+            )
+        return MetricFailed(f"{self.metric.name} overflowed for {_shortened(a)} and {_shortened(b)}: scale the data")
+
+
+def _shortened(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 100 else text[:97] + "..."
+
+
+class Metric:
+    """A distance function and the laws that it obeys.
+
+    Built directly, it wraps a function of your own; the metrics of the library are subclasses.
+
+    Parameters
+    ----------
+    function : callable
+        Takes two objects and returns their distance, a finite number ≥ 0. Compiled with ``numba.njit`` it
+        runs inside the search at native speed, over the rows of any numeric matrix; in plain Python it may
+        take objects of any kind. It must not call back into the index that uses it.
+    name : str, optional
+        How errors and stored files call it; by default the function's name.
+    rounding : float, optional
+        The greatest relative error of a returned distance. By default that of adding up as many terms
+        as a row has, in the precision of the row.
+    **laws : bool
+        What it obeys beyond the triangle inequality, see `Laws`. ``triangle=False`` allows only the
+        linear scan.
+
+    Raises
+    ------
+    WrongType
+        If `function` is not callable.
+    """
+
+    name: str
+    laws: Laws
+    hot: ClassVar[bool] = False  # whether searches are compiled for its own space
+    _rounding: float | None = None
+
+    def __init__(
+        self,
+        function: Callable[[Any, Any], float],
+        *,
+        name: str | None = None,
+        rounding: float | None = None,
+        **laws: bool,
+    ) -> None:
+        if not callable(function):
+            raise WrongType(
+                f"expected a metric's name, a Metric or a function of two objects, given {type(function).__name__}"
+            )
+        self.function: Callable[[Any, Any], float] | None = function
+        self.name = name or getattr(function, "__name__", type(function).__name__)
+        self.laws = Laws(**laws)
+        self._rounding = rounding
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """What distinguishes this metric from others of its name, fit for JSON."""
+        return {}
+
+    def __repr__(self) -> str:
+        given = "".join(f", {key}={value!r}" for key, value in self.params.items())
+        return f"metric({self.name!r}{given})"
+
+    @property
+    def native(self) -> bool:
+        """Whether distances are computed without Python, and so on several threads at once."""
+        return not (self.function is not None and not isinstance(self.function, Dispatcher))
+
+    # What a subclass brings.
+
+    def objects(self, data: Any) -> Objects:
+        """Validate the user's objects and put them into a container."""
+        if isinstance(data, np.ndarray) and data.ndim == 2 and data.dtype.kind in "fiub" and len(data):
+            return Rows.any(data)
+        return Handles.of(data)
+
+    def space(self, objects: Objects) -> Any:
+        """Return the objects as the named arrays that this metric's kernels take."""
+        return RowSpace(objects.rows)  # type: ignore[attr-defined]
+
+    def words(self, queries: Objects) -> int:
+        """Return how many 64-bit words preparing any one of these queries needs."""
+        return 1
+
+    def error(self, objects: Objects) -> Slack:
+        """Return how far a computed distance may lie from the true one."""
+        if self._rounding is not None:
+            return Slack(self._rounding, 0.0)
+        if isinstance(objects, Rows):
+            return summing(objects)
+        return Slack(64 * _UNIT[8], 0.0)
+
+    # What every metric can do.
+
+    def slack(self, objects: Objects) -> Slack:
+        """Return what pruning must allow for: the metric's rounding, and that of stored distances."""
+        error = self.error(objects)
+        return Slack(error.relative + STORED, error.absolute)
+
+    def bind(self, objects: Objects, queries: Objects, own_kernels: bool = False) -> Bound:
+        """Make objects and queries ready for kernels.
+
+        With `own_kernels` the metric's own arrays are handed over, for kernels compiled for them;
+        otherwise the metric is called by its address.
+        """
+        if self.function is not None and not (
+            COMPILED and isinstance(self.function, Dispatcher) and isinstance(objects, Rows)
+        ):
+            return self._bind_python(objects, queries)
+        space, asked = self.space(objects), self.space(queries)
+        bound = Bound(space, asked, objects, queries, self, (space, asked))
+        if COMPILED and not own_kernels:
+            try:
+                bound.space = addressed(space, self.function)
+                bound.queries = addressed(asked, self.function)
+            except NumbaError as error:
+                raise WrongType(
+                    f"{self.name} could not be compiled for two rows of type {objects.rows.dtype}: "  # type: ignore[attr-defined]
+                    f"{str(error).strip().splitlines()[-1]}"
+                ) from error
+        return bound
+
+    def _bind_python(self, objects: Objects, queries: Objects) -> Bound:
+        function = self.function
+        assert function is not None
+        everything = np.arange(len(objects)), np.arange(len(queries))
+        left = list(objects.give(everything[0]))
+        right = left if queries is objects else list(queries.give(everything[1]))
+        failure: list[BaseException] = []
+
+        def call(i: int, j: int) -> float:
+            try:
+                return float(function(left[i], right[j]))
+            except BaseException as error:  # nothing may escape into compiled code
+                failure.append(error)
+                return np.nan
+
+        space, callback = by_callback(call)
+        return Bound(space, space, objects, queries, self, (callback,), failure)
+
+    def pairwise(self, a: Any, b: Any | None = None) -> npt.NDArray[np.float64]:
+        """Return the matrix of distances between two batches of objects, or within one.
+
+        Parameters
+        ----------
+        a, b : batches of objects
+            As for ``fit``; `b` is `a` if left out.
+
+        Returns
+        -------
+        array, shape (len(a), len(b)), float64
+        """
+        objects = self.objects(a if b is None else b)
+        queries = objects if b is None else objects.encode(a)
+        out = np.empty((len(queries), len(objects)))
+        bound = self.bind(objects, queries)
+        room = make_room(self.words(queries))
+        fill_distances(bound.space, bound.queries, 0, len(queries), room, out)
+        if room.fault[0]:
+            raise bound.complaint(room.fault)
+        return out
+
+    def distance(self, a: Any, b: Any) -> float:
+        """Return the distance of two objects."""
+        return float(self.pairwise([a], [b])[0, 0])
+
+
+def summing(rows: Rows, extra: float = 3.0) -> Slack:
+    """Return the rounding error of adding up one term a dimension, in the precision of the rows."""
+    unit = _UNIT.get(rows.rows.dtype.itemsize if rows.rows.dtype.kind == "f" else 8, 2.0**-24)
+    return Slack((rows.rows.shape[1] / 2 + extra) * unit, 0.0)
+
+
+# --- names -------------------------------------------------------------------------------------------
+
+_METRICS: dict[str, Callable[..., Metric]] = {}
+_ALIASES: dict[str, str] = {}
+_REFUSED = {
+    "cosine": "1 − cos breaks the triangle inequality: use 'angular', which gives the same order of neighbours",
+    "sqeuclidean": "the squared distance breaks the triangle inequality: use 'euclidean', which gives the "
+    "same order of neighbours, and square what it returns",
+    "dtw": "dynamic time warping breaks the triangle inequality: use the linear scan with your own function",
+    "braycurtis": "it breaks the triangle inequality: use 'jaccard' on sets, or the linear scan with your own function",
+}
+
+
+def register(name: str, *aliases: str) -> Callable[[Callable[..., Metric]], Callable[..., Metric]]:
+    """Make a metric known by a name, and by others beside it."""
+
+    def enter(make: Any) -> Any:
+        _METRICS[name] = make
+        _ALIASES.update(dict.fromkeys(aliases, name))
+        return make
+
+    return enter
+
+
+def metrics() -> dict[str, Callable[..., Metric]]:
+    """Return every metric of the library by its name."""
+    return dict(sorted(_METRICS.items()))
+
+
+def metric(given: str | Metric | Callable[[Any, Any], float], **params: Any) -> Metric:
+    """Return a metric by its name, or wrap a function of your own.
+
+    Parameters
+    ----------
+    given : str, Metric or callable
+        A name of `metrics`, a metric (returned as it is), or a function of two objects.
+    **params
+        The metric's parameters, such as ``p`` for ``"minkowski"``.
+
+    Raises
+    ------
+    UnknownName
+        If there is no metric of that name; the message lists them.
+    NotAMetric
+        If it is known not to be one; the message names the remedy.
+    """
+    if isinstance(given, Metric):
+        return given
+    if not isinstance(given, str):
+        return Metric(given, **params)
+    name = _ALIASES.get(given, given)
+    if name in _REFUSED:
+        raise NotAMetric(f"{name!r} is not a metric: {_REFUSED[name]}")
+    if name not in _METRICS:
+        raise UnknownName(f"no metric {given!r}; there are {', '.join(metrics())}, and functions of your own")
+    return _METRICS[name](**params)
+
+
+# --- checking the laws -------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class LawReport:
+    """Which laws hold on a sample.
+
+    Attributes
+    ----------
+    holds : dict of str to bool
+        For each law, and for "symmetry", whether it holds on the whole sample.
+    counterexamples : dict of str to tuple
+        For each law that fails, the positions in the sample of the objects that break it.
+    missing : tuple of str
+        The laws that the metric declares and the sample breaks.
+    """
+
+    holds: dict[str, bool]
+    counterexamples: dict[str, tuple[int, ...]]
+    missing: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        """Whether all that the metric declares holds."""
+        return not self.missing
+
+
+def check_metric(
+    given: str | Metric | Callable[[Any, Any], float], sample: Any, *, tolerance: float = 1e-9
+) -> LawReport:
+    """Look for counterexamples to the laws of a metric in a sample of objects.
+
+    All pairs, triples and (of the first 24 objects) quadruples are tried, so a sample of 20 to 100
+    varied objects is best. That no counterexample is found proves nothing beyond the sample.
+
+    Parameters
+    ----------
+    given : str, Metric or callable
+        The metric, as for an index.
+    sample : batch of objects
+        Objects of the kind that will be indexed, at least one.
+    tolerance : float
+        How far a law may be broken by rounding, relative to the greatest distance of the sample.
+
+    Returns
+    -------
+    LawReport
+        True if all declared laws hold. Laws that hold without being declared are worth declaring.
+    """
+    checked = metric(given)
+    try:
+        d = checked.pairwise(sample)
+    except MetricFailed as error:
+        raise NotAMetric(f"{checked.name} is no distance on this sample: {error}") from error
+    slack = tolerance * float(d.max(initial=0.0))
+    found: dict[str, tuple[int, ...] | None] = {
+        "symmetry": _worst(np.abs(d - d.T), slack),
+        "identity": _broken_identity(d, slack),
+        "triangle": _broken_triangle(d, slack),
+        **_broken_quadruples(d[:24, :24], tolerance),
+        "hilbert": _broken_hilbert(d, tolerance),
+    }
+    declared = ("symmetry", *checked.laws)
+    return LawReport(
+        holds={law: broken is None for law, broken in found.items()},
+        counterexamples={law: broken for law, broken in found.items() if broken is not None},
+        missing=tuple(law for law in declared if found[law] is not None),
+    )
+
+
+def _worst(excess: npt.NDArray[np.float64], slack: float) -> tuple[int, ...] | None:
+    """Return where the excess is greatest, if it is beyond the slack."""
+    if excess.size == 0 or excess.max() <= slack:
+        return None
+    return tuple(int(i) for i in np.unravel_index(int(excess.argmax()), excess.shape))
+
+
+def _broken_identity(d: npt.NDArray[np.float64], slack: float) -> tuple[int, ...] | None:
+    """Return an object at a distance from itself, or two different ones at distance 0.
+
+    Two objects are taken to be different when some third object is not at the same distance from both.
+    """
+    on_diagonal = np.flatnonzero(np.diagonal(d) > slack)
+    if len(on_diagonal):
+        return (int(on_diagonal[0]), int(on_diagonal[0]))
+    for i, j in zip(*np.nonzero(np.triu(d == 0, 1)), strict=True):
+        if np.abs(d[i] - d[j]).max() > slack:
+            return (int(i), int(j))
+    return None
+
+
+def _broken_triangle(d: npt.NDArray[np.float64], slack: float) -> tuple[int, ...] | None:
+    worst = None
+    for k in range(len(d)):
+        excess = d - (d[:, k : k + 1] + d[k : k + 1, :])
+        if (found := _worst(excess, slack)) is not None:
+            worst, slack = (found[0], k, found[1]), float(excess.max())
+    return worst
+
+
+def _broken_quadruples(d: npt.NDArray[np.float64], tolerance: float) -> dict[str, tuple[int, ...] | None]:
+    four = np.array(list(itertools.combinations(range(len(d)), 4)), np.int64).reshape(-1, 4)
+    if len(four) == 0:
+        return {"ptolemaic": None, "four_point": None}
+    a, b, c, e = four.T
+    scale = float(d.max()) or 1.0
+    products = np.stack([d[a, b] * d[c, e], d[a, c] * d[b, e], d[a, e] * d[b, c]]) / scale**2
+    ptolemaic = 2 * products.max(axis=0) - products.sum(axis=0)
+    square = (d[four[:, :, None], four[:, None, :]] / scale) ** 2
+    gram = (square[:, 1:, :1] + square[:, :1, 1:] - square[:, 1:, 1:]) / 2
+    four_point = -np.linalg.eigvalsh(gram)[:, 0]
+    return {
+        law: None if (where := _worst(excess, 16 * tolerance)) is None else tuple(four[where[0]].tolist())
+        for law, excess in (("ptolemaic", ptolemaic), ("four_point", four_point))
+    }
+
+
+def _broken_hilbert(d: npt.NDArray[np.float64], tolerance: float) -> tuple[int, ...] | None:
+    """Return all objects, if their Gram matrix about the first has a negative eigenvalue."""
+    if len(d) < 2:
+        return None
+    square = (d / (float(d.max()) or 1.0)) ** 2
+    gram = (square[1:, :1] + square[:1, 1:] - square[1:, 1:]) / 2
+    if np.linalg.eigvalsh(gram)[0] >= -16 * tolerance * len(d):
+        return None
+    return tuple(range(len(d)))

@@ -1,0 +1,144 @@
+"""Levenshtein distance on Unicode strings of any length, bit-parallel.
+
+Myers (1999), in the form of Hyyrö (2003): a column of the dynamic programme is held as the bits of its
+vertical differences, 64 rows a word, and each symbol of the text advances the column by a few operations
+a word. The query is the pattern, so its match masks are made once.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..bounds import Slack
+from ..kernels import kernel
+from ..laws import TRIANGLE, Metric, register
+from ..objects import Objects, Strings
+from ..space import Array, distance, prepare
+
+_ONE = np.uint64(1)
+_ALL = ~np.uint64(0)
+_LAST = np.uint64(63)
+
+
+class LevenshteinSpace(NamedTuple):
+    """Strings as ragged codes below `alphabet`."""
+
+    starts: Array
+    codes: Array
+    alphabet: int
+
+
+class Pattern(NamedTuple):
+    """A query: where each code stands in it, and the column that advances over a text."""
+
+    matches: Array  # (alphabet · blocks): bit i of a code's masks is set where the query has that code
+    column: Array  # (2 · blocks): where the column rises, then where it falls
+    length: int
+    blocks: int
+
+
+@prepare.of(LevenshteinSpace)
+def _(space, queries, i, room):  # type: ignore[no-untyped-def]
+    first = queries.starts[i]
+    length = queries.starts[i + 1] - first
+    blocks = (length + 63) // 64
+    matches = room.words[: space.alphabet * blocks]
+    matches[:] = np.uint64(0)
+    for j in range(length):
+        code = queries.codes[first + j]
+        if code != 0:  # a symbol of no indexed string matches nothing
+            matches[code * blocks + j // 64] |= _ONE << np.uint64(j % 64)
+    column = room.words[matches.shape[0] : matches.shape[0] + 2 * blocks]
+    return Pattern(matches, column, length, blocks)
+
+
+@distance.of(LevenshteinSpace)
+def _(space, i, query):  # type: ignore[no-untyped-def]
+    first, stop = space.starts[i], space.starts[i + 1]
+    if query.length == 0:
+        return np.float64(stop - first)
+    if query.blocks == 1:
+        return np.float64(_one_word(space.codes, first, stop, query))
+    return np.float64(_many_words(space.codes, first, stop, query))
+
+
+@kernel
+def _one_word(codes, first, stop, query):  # type: ignore[no-untyped-def]
+    rises = _ALL
+    falls = np.uint64(0)
+    last_row = _ONE << np.uint64(query.length - 1)
+    score = query.length
+    for j in range(first, stop):
+        match = query.matches[codes[j]]
+        diagonal = (((match & rises) + rises) ^ rises) | match | falls
+        up = falls | ~(diagonal | rises)
+        down = diagonal & rises
+        score += np.int64((up & last_row) != 0) - np.int64((down & last_row) != 0)
+        up = (up << _ONE) | _ONE  # the first row grows by one with every symbol
+        down = down << _ONE
+        rises = down | ~(diagonal | up)
+        falls = up & diagonal
+    return score
+
+
+@kernel
+def _many_words(codes, first, stop, query):  # type: ignore[no-untyped-def]
+    blocks = query.blocks
+    for b in range(blocks):
+        query.column[b] = _ALL
+        query.column[blocks + b] = np.uint64(0)
+    last_row = np.uint64((query.length - 1) % 64)
+    score = query.length
+    for j in range(first, stop):
+        row = codes[j] * blocks
+        carry_up = _ONE
+        carry_down = np.uint64(0)
+        for b in range(blocks):
+            rises = query.column[b]
+            falls = query.column[blocks + b]
+            match = query.matches[row + b] | carry_down
+            diagonal = (((match & rises) + rises) ^ rises) | match | falls
+            up = falls | ~(diagonal | rises)
+            down = diagonal & rises
+            if b == blocks - 1:
+                score += np.int64((up >> last_row) & _ONE) - np.int64((down >> last_row) & _ONE)
+            next_up = up >> _LAST
+            next_down = down >> _LAST
+            up = (up << _ONE) | carry_up
+            down = (down << _ONE) | carry_down
+            query.column[b] = down | ~(diagonal | up)
+            query.column[blocks + b] = up & diagonal
+            carry_up = next_up
+            carry_down = next_down
+    return score
+
+
+@register("levenshtein", "edit")
+class Levenshtein(Metric):
+    """The least number of insertions, deletions and substitutions that turn one string into the other.
+
+    Strings are compared by Unicode code points; normalise them first if that matters.
+    """
+
+    hot = True
+    function = None
+
+    def __init__(self) -> None:
+        self.name, self.laws = "levenshtein", TRIANGLE
+
+    def objects(self, data: Any) -> Objects:
+        return Strings.of(data)
+
+    def space(self, objects: Objects) -> Any:
+        assert isinstance(objects, Strings)
+        return LevenshteinSpace(objects.starts, objects.codes, len(objects.symbols))
+
+    def words(self, queries: Objects) -> int:
+        assert isinstance(queries, Strings)
+        blocks = (queries.longest + 63) // 64
+        return blocks * (len(queries.symbols) + 2)
+
+    def error(self, objects: Objects) -> Slack:
+        return Slack(0.0, 0.0)

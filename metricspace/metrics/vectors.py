@@ -1,0 +1,387 @@
+"""Minkowski distances, the angle between vectors, and Hamming distance on rows of codes.
+
+A sum over the dimensions is accumulated in float64 in eight fixed lanes. That order vectorises without
+leave to reassociate, so a distance is the same to the bit wherever it is computed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..bounds import Slack
+from ..errors import InvalidArgument, NotAMetric
+from ..kernels import fast_kernel, generic, kernel
+from ..laws import HILBERT, TRIANGLE, Laws, Metric, register, summing
+from ..objects import Objects, Rows
+from ..space import Array, RowQuery, distance, estimate, prepare, settle
+
+
+@generic
+def term(space, a, b):  # type: ignore[no-untyped-def]
+    """Return what two coordinates contribute to the sum of a distance."""
+
+
+@kernel
+def total(space, x, y):  # type: ignore[no-untyped-def]
+    """Return the sum of the terms of two rows, in a fixed order."""
+    a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = 0.0
+    whole = x.shape[0] // 8 * 8
+    for k in range(0, whole, 8):
+        a0 += term(space, x[k], y[k])
+        a1 += term(space, x[k + 1], y[k + 1])
+        a2 += term(space, x[k + 2], y[k + 2])
+        a3 += term(space, x[k + 3], y[k + 3])
+        a4 += term(space, x[k + 4], y[k + 4])
+        a5 += term(space, x[k + 5], y[k + 5])
+        a6 += term(space, x[k + 6], y[k + 6])
+        a7 += term(space, x[k + 7], y[k + 7])
+    rest = 0.0
+    for k in range(whole, x.shape[0]):
+        rest += term(space, x[k], y[k])
+    return (((a0 + a4) + (a1 + a5)) + ((a2 + a6) + (a3 + a7))) + rest
+
+
+class Vectors(Metric):
+    """The base of metrics on rows."""
+
+    function = None
+
+    def __init__(self, name: str, laws: Laws) -> None:
+        self.name, self.laws = name, laws
+
+    def objects(self, data: Any) -> Objects:
+        return Rows.of(data)
+
+
+# --- Euclidean ---------------------------------------------------------------------------------------
+
+
+class EuclideanSpace(NamedTuple):
+    """Rows under L2."""
+
+    rows: Array
+
+
+@prepare.of(EuclideanSpace)
+def _(space, queries, i, room):  # type: ignore[no-untyped-def]
+    return RowQuery(queries.rows[i])
+
+
+@term.of(EuclideanSpace)
+def _(space, a, b):  # type: ignore[no-untyped-def]
+    difference = np.float64(a) - np.float64(b)
+    return difference * difference
+
+
+@distance.of(EuclideanSpace)
+def _(space, i, query):  # type: ignore[no-untyped-def]
+    return np.sqrt(total(space, space.rows[i], query.row))
+
+
+@fast_kernel
+def _sum_of_squares(rows, i, row):  # type: ignore[no-untyped-def]
+    zero = row.dtype.type(0)
+    squares = zero
+    for k in range(row.shape[0]):
+        difference = rows[i, k] - row[k]
+        squares += difference * difference
+    return squares
+
+
+@estimate.of(EuclideanSpace)
+def _(space, i, query):  # type: ignore[no-untyped-def]
+    squares = np.float64(_sum_of_squares(space.rows, i, query.row))
+    if squares == np.inf:  # float32 overflows where float64 does not
+        return distance(space, i, query)
+    return np.sqrt(squares)
+
+
+@settle.of(EuclideanSpace)
+def _(space, i, query, estimated):  # type: ignore[no-untyped-def]
+    return distance(space, i, query)
+
+
+@register("euclidean", "l2")
+class Euclidean(Vectors):
+    """√Σ(xᵢ − yᵢ)². Estimated in the precision of the rows, settled in float64."""
+
+    hot = True
+
+    def __init__(self) -> None:
+        super().__init__("euclidean", HILBERT)
+
+    def space(self, objects: Objects) -> Any:
+        return EuclideanSpace(objects.rows)  # type: ignore[attr-defined]
+
+    def error(self, objects: Objects) -> Slack:
+        rows = objects.rows  # type: ignore[attr-defined]
+        # Squares below the least normal number vanish.
+        least = 2.0**-63 if rows.dtype == np.float32 else 2.0**-511
+        return summing(Rows(rows))._replace(absolute=float(np.sqrt(rows.shape[1])) * least)
+
+
+# --- Manhattan, Chebyshev, Minkowski -----------------------------------------------------------------
+
+
+class ManhattanSpace(NamedTuple):
+    """Rows under L1."""
+
+    rows: Array
+
+
+@prepare.of(ManhattanSpace)
+def _(space, queries, i, room):  # type: ignore[no-untyped-def]
+    return RowQuery(queries.rows[i])
+
+
+@term.of(ManhattanSpace)
+def _(space, a, b):  # type: ignore[no-untyped-def]
+    return abs(np.float64(a) - np.float64(b))
+
+
+@distance.of(ManhattanSpace)
+def _(space, i, query):  # type: ignore[no-untyped-def]
+    return total(space, space.rows[i], query.row)
+
+
+@register("manhattan", "l1", "cityblock")
+class Manhattan(Vectors):
+    """Σ|xᵢ − yᵢ|."""
+
+    def __init__(self) -> None:
+        super().__init__("manhattan", TRIANGLE)
+
+    def space(self, objects: Objects) -> Any:
+        return ManhattanSpace(objects.rows)  # type: ignore[attr-defined]
+
+
+class ChebyshevSpace(NamedTuple):
+    """Rows under L∞."""
+
+    rows: Array
+
+
+@prepare.of(ChebyshevSpace)
+def _(space, queries, i, room):  # type: ignore[no-untyped-def]
+    return RowQuery(queries.rows[i])
+
+
+@kernel
+def _greatest_difference(x, y):  # type: ignore[no-untyped-def]
+    greatest = 0.0
+    for k in range(x.shape[0]):
+        greatest = max(greatest, abs(np.float64(x[k]) - np.float64(y[k])))
+    return greatest
+
+
+@distance.of(ChebyshevSpace)
+def _(space, i, query):  # type: ignore[no-untyped-def]
+    return _greatest_difference(space.rows[i], query.row)
+
+
+@register("chebyshev", "linf")
+class Chebyshev(Vectors):
+    """max|xᵢ − yᵢ|."""
+
+    def __init__(self) -> None:
+        super().__init__("chebyshev", TRIANGLE)
+
+    def space(self, objects: Objects) -> Any:
+        return ChebyshevSpace(objects.rows)  # type: ignore[attr-defined]
+
+
+class MinkowskiSpace(NamedTuple):
+    """Rows under Lp."""
+
+    rows: Array
+    p: float
+
+
+class PowerTerm(NamedTuple):
+    """The term |a − b|ᵖ, of differences scaled to at most 1."""
+
+    p: float
+    scale: float
+
+
+@prepare.of(MinkowskiSpace)
+def _(space, queries, i, room):  # type: ignore[no-untyped-def]
+    return RowQuery(queries.rows[i])
+
+
+@term.of(PowerTerm)
+def _(space, a, b):  # type: ignore[no-untyped-def]
+    return (abs(np.float64(a) - np.float64(b)) * space.scale) ** space.p
+
+
+@distance.of(MinkowskiSpace)
+def _(space, i, query):  # type: ignore[no-untyped-def]
+    row = space.rows[i]
+    greatest = _greatest_difference(row, query.row)
+    if greatest < 1e-300:  # nothing that could be scaled
+        return greatest
+    return greatest * total(PowerTerm(space.p, 1 / greatest), row, query.row) ** (1 / space.p)
+
+
+class Minkowski(Vectors):
+    """(Σ|xᵢ − yᵢ|ᵖ)^(1/p), for 1 < p < ∞."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__("minkowski", TRIANGLE)
+        self.p = float(p)
+
+    @property
+    def params(self) -> dict[str, Any]:
+        return {"p": self.p}
+
+    def space(self, objects: Objects) -> Any:
+        return MinkowskiSpace(objects.rows, self.p)  # type: ignore[attr-defined]
+
+    def error(self, objects: Objects) -> Slack:
+        wide = np.float64(0).dtype
+        return summing(Rows(np.empty((0, objects.rows.shape[1]), wide)), 3 + 4 * self.p)._replace(  # type: ignore[attr-defined]
+            absolute=1e-300
+        )
+
+
+@register("minkowski")
+def minkowski(p: float = 2.0) -> Metric:
+    """Return L_p; p of 1, 2 and ∞ are Manhattan, Euclidean and Chebyshev distance.
+
+    Raises
+    ------
+    NotAMetric
+        If p < 1, where the triangle inequality fails.
+    """
+    if not isinstance(p, (int, float, np.integer, np.floating)) or np.isnan(p):
+        raise InvalidArgument(f"expected a number p ≥ 1, given {p!r}")
+    if p < 1:
+        raise NotAMetric(f"minkowski with p = {p} < 1 breaks the triangle inequality: use p ≥ 1")
+    special = {1.0: Manhattan, 2.0: Euclidean, np.inf: Chebyshev}
+    return special[float(p)]() if float(p) in special else Minkowski(float(p))
+
+
+# --- angular -----------------------------------------------------------------------------------------
+
+
+class AngularSpace(NamedTuple):
+    """Rows under the angle between them, and the reciprocals of their lengths."""
+
+    rows: Array
+    scale: Array
+
+
+class AngularQuery(NamedTuple):
+    """A row, and the reciprocal of its length."""
+
+    row: Array
+    scale: float
+
+
+@prepare.of(AngularSpace)
+def _(space, queries, i, room):  # type: ignore[no-untyped-def]
+    return AngularQuery(queries.rows[i], queries.scale[i])
+
+
+@distance.of(AngularSpace)
+def _(space, i, query):  # type: ignore[no-untyped-def]
+    # Of unit vectors u and v the angle is 2 atan(|u − v| / |u + v|): accurate for small angles and for
+    # large ones, where the arc cosine of a product is neither.
+    row = space.rows[i]
+    difference = 0.0
+    addition = 0.0
+    for k in range(row.shape[0]):
+        u = np.float64(row[k]) * space.scale[i]
+        v = np.float64(query.row[k]) * query.scale
+        difference += (u - v) * (u - v)
+        addition += (u + v) * (u + v)
+    return 2 * np.arctan2(np.sqrt(difference), np.sqrt(addition))
+
+
+@register("angular")
+class Angular(Vectors):
+    """The angle between two vectors, in radians. Vectors of length 0 have none and are refused."""
+
+    def __init__(self) -> None:
+        # Different vectors of one direction are at distance 0.
+        super().__init__("angular", Laws(identity=False))
+
+    def objects(self, data: Any) -> Objects:
+        return Directions.of(data)
+
+    def space(self, objects: Objects) -> Any:
+        rows = objects.rows  # type: ignore[attr-defined]
+        return AngularSpace(rows, 1 / _lengths(rows))
+
+    def error(self, objects: Objects) -> Slack:
+        width = objects.rows.shape[1]  # type: ignore[attr-defined]
+        return Slack((width + 8) * 2.0**-53, 4.0 * np.sqrt(width) * 2.0**-53)
+
+
+class Directions(Rows):
+    """Vectors that have a direction."""
+
+    kind = "directions"
+
+    @classmethod
+    def of(cls, data: Any) -> Directions:
+        return cls(_directed(Rows.of(data).rows))
+
+    def encode(self, data: Any) -> Directions:
+        return type(self)(_directed(super().encode(data).rows))
+
+
+def _lengths(rows: Any) -> Any:
+    return np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
+
+
+def _directed(rows: Any) -> Any:
+    short = np.flatnonzero(_lengths(rows) < 1e-140)
+    if len(short):
+        raise InvalidArgument(
+            f"the vector in row {short[0]} has length 0 and so no angle to others: remove it, or use 'euclidean'"
+        )
+    return rows
+
+
+# --- Hamming -----------------------------------------------------------------------------------------
+
+
+class HammingSpace(NamedTuple):
+    """Rows of codes."""
+
+    rows: Array
+
+
+@prepare.of(HammingSpace)
+def _(space, queries, i, room):  # type: ignore[no-untyped-def]
+    return RowQuery(queries.rows[i])
+
+
+@term.of(HammingSpace)
+def _(space, a, b):  # type: ignore[no-untyped-def]
+    return np.float64(a != b)
+
+
+@distance.of(HammingSpace)
+def _(space, i, query):  # type: ignore[no-untyped-def]
+    return total(space, space.rows[i], query.row)
+
+
+@register("hamming")
+class Hamming(Vectors):
+    """The number of places in which two rows of codes differ."""
+
+    def __init__(self) -> None:
+        super().__init__("hamming", TRIANGLE)
+
+    def objects(self, data: Any) -> Objects:
+        return Rows.codes(data)
+
+    def space(self, objects: Objects) -> Any:
+        return HammingSpace(objects.rows)  # type: ignore[attr-defined]
+
+    def error(self, objects: Objects) -> Slack:
+        return Slack(0.0, 0.0)

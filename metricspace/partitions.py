@@ -1,0 +1,61 @@
+"""Dividing a set of objects in two (the book, section 1.5): by a ball, by a hyperplane.
+
+Both divide by a key: the objects of smaller key come first. Objects of equal key may go to either side,
+so that duplicates in any number are divided like all else.
+"""
+
+from __future__ import annotations
+
+from .kernels import kernel
+
+
+@kernel
+def divide_at(keys, order, start, stop, middle):  # type: ignore[no-untyped-def]
+    """Reorder two arrays so that the least ``middle − start`` keys of a span come first (Hoare 1961)."""
+    low, high = start, stop - 1
+    while low < high:
+        pivot = keys[(low + high) // 2]
+        i, j = low, high
+        while i <= j:
+            while keys[i] < pivot:
+                i += 1
+            while keys[j] > pivot:
+                j -= 1
+            if i <= j:
+                keys[i], keys[j] = keys[j], keys[i]
+                order[i], order[j] = order[j], order[i]
+                i += 1
+                j -= 1
+        if middle <= j:
+            high = j
+        elif middle >= i:
+            low = i
+        else:
+            return
+
+
+@kernel
+def divide_by_sign(keys, order, start, stop):  # type: ignore[no-untyped-def]
+    """Reorder two arrays so that negative keys come first and positive ones last; return where to divide.
+
+    Keys of 0 lie between; among them the division is as near to the middle of the span as they allow.
+    """
+    negative = start
+    for i in range(start, stop):
+        if keys[i] < 0:
+            keys[i], keys[negative] = keys[negative], keys[i]
+            order[i], order[negative] = order[negative], order[i]
+            negative += 1
+    positive = negative
+    for i in range(negative, stop):
+        if keys[i] == 0:
+            keys[i], keys[positive] = keys[positive], keys[i]
+            order[i], order[positive] = order[positive], order[i]
+            positive += 1
+    return min(max((start + stop) // 2, negative), positive)
+
+
+@kernel
+def swap(order, i, j):  # type: ignore[no-untyped-def]
+    """Exchange two places."""
+    order[i], order[j] = order[j], order[i]

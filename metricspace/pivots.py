@@ -1,0 +1,60 @@
+"""How reference points are chosen, and the random numbers for it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .construction import COST, SEED
+from .kernels import kernel
+from .space import estimate, prepare
+
+
+@kernel
+def random_below(state, limit):  # type: ignore[no-untyped-def]
+    """Return a number from 0 to limit − 1 (SplitMix64: Steele, Lea, Flood 2014)."""
+    state[SEED] += np.int64(-7046029254386353131)
+    z = np.uint64(state[SEED])
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    z = z ^ (z >> np.uint64(31))
+    return np.int64(z % np.uint64(limit))
+
+
+@kernel
+def widest_spread(space, order, start, stop, candidates, sample, room, state):  # type: ignore[no-untyped-def]
+    """Return the place of the object, of some candidates, whose distances to a sample vary most.
+
+    A pivot prunes by how much its distances differ from object to object, hence by their variance
+    (Yianilos 1993).
+    """
+    best = start + random_below(state, stop - start)
+    if candidates < 2:
+        return best
+    most = -1.0
+    for _ in range(candidates):
+        place = start + random_below(state, stop - start)
+        query = prepare(space, space, order[place], room)
+        total = squares = 0.0
+        for _ in range(sample):
+            d = estimate(space, order[start + random_below(state, stop - start)], query)
+            total += d
+            squares += d * d
+        state[COST] += sample
+        variance = squares - total * total / sample
+        if variance > most:
+            most, best = variance, place
+    return best
+
+
+@kernel
+def farthest_of(space, order, start, stop, query, sample, state):  # type: ignore[no-untyped-def]
+    """Return the place of the object, of a sample, that is farthest from a query."""
+    best = start
+    most = -1.0
+    for _ in range(sample):
+        place = start + random_below(state, stop - start)
+        d = estimate(space, order[place], query)
+        if d > most:
+            most, best = d, place
+    state[COST] += sample
+    return best

@@ -1,0 +1,297 @@
+"""A space is a collection of objects with its metric, laid out for a kernel.
+
+Each metric brings a class of named arrays, and registers with it
+
+- ``prepare``: what is worth computing once for a query (bit masks, a norm),
+- ``distance``: the metric's one canonical value, accumulated in float64 in a fixed order, so that
+  d(a, b) = d(b, a) and d(a, a) = 0 to the bit wherever it is computed,
+- ``estimate`` and ``settle``, if it has a cheaper value near the canonical one: `estimate` decides
+  which objects are looked at more closely, `settle` turns it into the canonical distance.
+
+Queries are a space of the same class as the objects. A query prepared from the objects themselves
+therefore serves construction, insertion and joins without another function.
+
+`Addressed` is the space of every metric that is called by its address: the user's own functions, and
+the library's less common metrics. One compiled search serves them all.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.core.ccallback import CFunc
+from numba.core.errors import NumbaError
+from numba.extending import intrinsic
+
+from .kernels import COMPILED, OPTIONS, Cache, generic, kernel
+
+Array = Any  # inside kernels, where Numba knows the element type
+
+
+class RowSpace(NamedTuple):
+    """Rows of a matrix, under a function of the user's own."""
+
+    rows: Array
+
+
+class RowQuery(NamedTuple):
+    """One row."""
+
+    row: Array
+
+
+class Room(NamedTuple):
+    """Scratch memory in which one query at a time is prepared."""
+
+    words: Array  # uint64: bit masks and the like
+    frame: Array  # uint64: see Addressed
+    fault: Array  # int64: whether a metric returned no distance; for which object and which query
+
+
+FRAME = 128  # words; the larger half of a frame holds the Room, the rest a prepared query
+_QUERY = 64
+
+
+def make_room(words: int) -> Room:
+    """Return scratch memory for queries that need so many 64-bit words."""
+    return Room(np.zeros(max(words, 1), np.uint64), np.zeros(FRAME, np.uint64), np.zeros(3, np.int64))
+
+
+@generic
+def prepare(space, queries, i, room):  # type: ignore[no-untyped-def]
+    """Return query `i` of the space `queries`, ready to be compared with objects of `space`."""
+
+
+@generic
+def distance(space, i, query):  # type: ignore[no-untyped-def]
+    """Return the canonical distance of object `i` to a prepared query."""
+
+
+@generic
+def estimate(space, i, query):  # type: ignore[no-untyped-def]
+    """Return a value within the space's `Slack` of the canonical distance."""
+
+
+@generic
+def settle(space, i, query, estimated):  # type: ignore[no-untyped-def]
+    """Return the canonical distance of object `i`, whose estimate is known."""
+
+
+@estimate.of(object)
+def _(space, i, query):  # type: ignore[no-untyped-def]
+    return distance(space, i, query)
+
+
+@settle.of(object)
+def _(space, i, query, estimated):  # type: ignore[no-untyped-def]
+    return estimated
+
+
+@prepare.of(RowSpace)
+def _(space, queries, i, room):  # type: ignore[no-untyped-def]
+    return RowQuery(queries.rows[i])
+
+
+@kernel
+def fill_distances(space, queries, first, last, room, out):  # type: ignore[no-untyped-def]
+    """Write the canonical distances of queries `first` to `last` to every object."""
+    for i in range(first, last):
+        query = prepare(space, queries, i, room)
+        for j in range(out.shape[1]):
+            out[i, j] = distance(space, j, query)
+        if room.fault[0] != 0:
+            return i
+    return last
+
+
+# --- metrics called by address -----------------------------------------------------------------------
+
+
+class Addressed(NamedTuple):
+    """A space behind two addresses.
+
+    Native code finds the named arrays of the space in `frame`, and prepares a query into the frame of
+    the room. Python code (`prepare_at` is 0) needs only the numbers of the object and the query.
+    """
+
+    prepare_at: int
+    distance_at: int
+    frame: Array  # uint64: the named arrays, as the machine holds them
+
+
+class AddressedQuery(NamedTuple):
+    """A query on its way to an address: where it was prepared (for Python code, its number again)."""
+
+    distance_at: int
+    at: int
+    number: int
+    fault: Array
+
+
+@intrinsic
+def address(typing, array):  # type: ignore[no-untyped-def]
+    """Return where the data of an array begin."""
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        return builder.ptrtoint(data, ir.IntType(64))
+
+    return types.int64(array), generate
+
+
+@intrinsic
+def store(typing, at, value):  # type: ignore[no-untyped-def]
+    """Keep a tuple at an address, as the machine holds it."""
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        where, kept = arguments
+        builder.store(kept, builder.inttoptr(where, kept.type.as_pointer()), align=8)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, value), generate
+
+
+@intrinsic
+def load(typing, at, reference):  # type: ignore[no-untyped-def]
+    """Return the tuple of a known type that was kept at an address."""
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        kind = context.get_value_type(signature.return_type)
+        return builder.load(builder.inttoptr(arguments[0], kind.as_pointer()), align=8)
+
+    return reference.instance_type(types.int64, reference), generate
+
+
+@intrinsic
+def load_query(typing, at, space):  # type: ignore[no-untyped-def]
+    """Return the query kept at an address; its type is what `prepare` makes for this space."""
+    room = numba.typeof(make_room(1))
+    asked = (space.instance_type, space.instance_type, types.int64, room)
+    query = typing.resolve_value_type(prepare).get_call_type(typing, asked, {}).return_type
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        kind = context.get_value_type(signature.return_type)
+        return builder.load(builder.inttoptr(arguments[0], kind.as_pointer()), align=8)
+
+    return query(types.int64, space), generate
+
+
+@intrinsic
+def call_prepare(typing, at, frame, queries, i, room):  # type: ignore[no-untyped-def]
+    """Call the function at an address to prepare a query in the frame of a room."""
+    return types.void(*[types.int64] * 5), _caller(ir.VoidType())
+
+
+@intrinsic
+def call_distance(typing, at, frame, i, query):  # type: ignore[no-untyped-def]
+    """Call the function at an address for one distance."""
+    return types.float64(*[types.int64] * 4), _caller(ir.DoubleType())
+
+
+def _caller(result: ir.Type) -> Callable[..., Any]:
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        at, *passed = arguments
+        shape = ir.FunctionType(result, [ir.IntType(64)] * len(passed))
+        value = builder.call(builder.inttoptr(at, shape.as_pointer()), passed)
+        return value if signature.return_type != types.void else context.get_dummy_value()
+
+    return generate
+
+
+@prepare.of(Addressed)
+def _(space, queries, i, room):  # type: ignore[no-untyped-def]
+    if queries.prepare_at == 0:
+        return AddressedQuery(space.distance_at, i, i, room.fault)
+    own = address(room.frame)
+    store(own, room)
+    call_prepare(queries.prepare_at, address(space.frame), address(queries.frame), i, own)
+    return AddressedQuery(space.distance_at, own + 8 * _QUERY, i, room.fault)
+
+
+@distance.of(Addressed)
+def _(space, i, query):  # type: ignore[no-untyped-def]
+    d = call_distance(query.distance_at, address(space.frame), i, query.at)
+    if not 0.0 <= d < np.inf:
+        query.fault[0] = 1
+        query.fault[1] = i
+        query.fault[2] = query.number
+    return d
+
+
+@kernel
+def _keep(space, frame):  # type: ignore[no-untyped-def]
+    store(address(frame), space)
+
+
+Function = Callable[..., float]
+
+_ADDRESSES: dict[Any, tuple[int, int]] = {}
+_ALIVE: list[CFunc] = []  # compiled code behind the addresses that were given out
+
+
+def addressed(space: Any, function: Function | None = None) -> Addressed:
+    """Put a space behind addresses, with the user's compiled `function` of two rows in place of its metric.
+
+    The caller keeps `space` alive for as long as the result is used.
+    """
+    kind = numba.typeof(space)
+    if (kind, function) not in _ADDRESSES:
+        _ADDRESSES[kind, function] = _entry_points(kind, function)
+    frame = np.zeros(FRAME, np.uint64)
+    _keep(space, frame)
+    return Addressed(*_ADDRESSES[kind, function], frame)
+
+
+def by_callback(function: Callable[[int, int], float]) -> tuple[Addressed, Any]:
+    """Put a Python function of (number of object, number of query) behind an address.
+
+    Returns the space and what must be kept alive while it is used.
+    """
+    callback = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)(
+        lambda _, i, j: function(i, j)
+    )
+    at = ctypes.cast(callback, ctypes.c_void_p).value
+    return Addressed(0, at or 0, np.zeros(FRAME, np.uint64)), callback
+
+
+def _entry_points(kind: Any, function: Function | None) -> tuple[int, int]:
+    room = numba.typeof(make_room(1))
+
+    def prepare_into(space_at, queries_at, i, room_at):  # type: ignore[no-untyped-def]
+        scratch = load(room_at, room)
+        query = prepare(load(space_at, kind), load(queries_at, kind), i, scratch)
+        store(room_at + 8 * _QUERY, query)
+
+    def metric_distance(space_at, i, query_at):  # type: ignore[no-untyped-def]
+        return distance(load(space_at, kind), i, load_query(query_at, kind))
+
+    def users_distance(space_at, i, query_at):  # type: ignore[no-untyped-def]
+        # An exception becomes NaN, which is a fault; Python then calls the function again to show it.
+        try:
+            return np.float64(function(load(space_at, kind).rows[i], load_query(query_at, kind).row))
+        except Exception:
+            return np.nan
+
+    return (
+        _compiled_address(prepare_into, types.void(*[types.int64] * 4)),
+        _compiled_address(
+            metric_distance if function is None else users_distance, types.float64(*[types.int64] * 3)
+        ),
+    )
+
+
+def _compiled_address(body: Callable[..., Any], signature: Any) -> int:
+    # A user's function may allocate, and must not be left without reference counts.
+    options = {**OPTIONS, "_nrt": "function" in body.__code__.co_freevars}
+    compiled = CFunc(body, (signature.args, signature.return_type), {}, options)
+    compiled._cache = Cache(body)
+    compiled.compile()
+    _ALIVE.append(compiled)
+    return int(compiled.address)

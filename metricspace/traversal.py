@@ -1,0 +1,311 @@
+"""One traversal for every structure, every query and both orders of visiting.
+
+A structure says where a query begins (`begin`) and what lies behind a node (`expand`): it measures
+objects and offers children, each with a lower bound. What is waiting lies in the frontier of a `Desk`:
+a stack, nearest child on top (depth first), or a heap (best first). Browsing is best first with the
+measured objects waiting in the same heap; whatever comes to its top is the next neighbour.
+
+The frontier may also hold objects that are bounded but not yet measured. So a best-first search
+measures an object only when nothing nearer is left to look at.
+
+A kernel allocates nothing. When the frontier has no room for what one node may offer, the traversal says
+so before it touches anything; Python enlarges the desk, and the traversal goes on where it was.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .answer import (
+    ADMIT,
+    BEGUN,
+    BROWSE,
+    COST,
+    FOUND,
+    FULL,
+    RANGE,
+    Answer,
+    admissible,
+    affordable,
+    finish,
+    may_contain,
+    offer,
+    pass_over,
+    start,
+)
+from .kernels import generic, kernel
+from .space import estimate, prepare, settle
+
+Array = Any
+
+DEPTH_FIRST, BEST_FIRST = 0, 1
+
+# How a traversal ended.
+DONE, MORE_FRONTIER, MORE_RESULTS, STOPPED = 0, 1, 2, 3
+
+# Desk.wholes
+SIZE = 0  # entries in the frontier
+BASE = 1  # where the children of the current node begin in the stack
+ORDER = 2  # depth first or best first
+POOL = 3  # objects in the pool of a table
+STOP = 4  # set from outside to interrupt
+
+# What waits in the frontier: a node, an object with a bound, an object with its distance. Among equal
+# keys this is the order in which they are taken, so that a node that may hide a tie is opened first.
+_NODE, _BOUNDED, _MEASURED = 0, 1, 2
+_TAG = 48  # the tag stands above this bit, a node, slot or position below
+
+
+class Desk(NamedTuple):
+    """The working memory of one thread."""
+
+    keys: Array  # the frontier: a lower bound, or a distance
+    items: Array
+    memo: Array  # by node: the distance that its structure noted for it
+    pool_keys: Array  # by object: lower bounds, for tables
+    pool_slots: Array
+    wholes: Array
+    bound: Array  # lower bound of the node being expanded
+    fanout: int  # the most that one node may put into the frontier
+
+
+def make_desk(fanout: int, nodes: int, pool: int) -> Desk:
+    """Return working memory: the most that a node may offer, nodes with a memo, objects in the pool."""
+    room = 4 * fanout + 64
+    return Desk(
+        np.zeros(room),
+        np.zeros(room, np.int64),
+        np.zeros(max(nodes, 1)),
+        np.zeros(pool),
+        np.zeros(pool, np.int64),
+        np.zeros(5, np.int64),
+        np.zeros(1),
+        fanout,
+    )
+
+
+def enlarged(desk: Desk) -> Desk:
+    """Return the same desk with twice the frontier."""
+    return desk._replace(
+        keys=np.concatenate([desk.keys, np.zeros_like(desk.keys)]),
+        items=np.concatenate([desk.items, np.zeros_like(desk.items)]),
+    )
+
+
+@generic
+def begin(tree, space, query, answer, desk):  # type: ignore[no-untyped-def]
+    """Measure what every query measures first, and offer where to begin."""
+
+
+@begin.of(object)
+def _(tree, space, query, answer, desk):  # type: ignore[no-untyped-def]
+    offer_child(desk, answer, 0, 0.0)
+
+
+@generic
+def expand(tree, node, space, query, answer, desk):  # type: ignore[no-untyped-def]
+    """Measure the objects of a node and offer its children: all in which one structure differs from another."""
+
+
+# --- what a structure may do -------------------------------------------------------------------------
+
+
+@kernel
+def afford(answer, desk):  # type: ignore[no-untyped-def]
+    """Whether one more distance may be computed; if not, the rest of this node is passed over."""
+    if affordable(answer):
+        return True
+    pass_over(answer, desk.bound[0])
+    return False
+
+
+@kernel
+def measure(space, slot, query, answer, desk):  # type: ignore[no-untyped-def]
+    """Compute a distance, offer the object to the answer, and return the distance to reason with."""
+    d = reckon(space, slot, query, answer)
+    offer_measured(space, slot, d, query, answer, desk)
+    return d
+
+
+@kernel
+def reckon(space, slot, query, answer):  # type: ignore[no-untyped-def]
+    """Compute a distance to reason with, for an object that is offered elsewhere."""
+    answer.wholes[COST] += 1
+    return estimate(space, slot, query)
+
+
+@kernel
+def offer_measured(space, slot, d, query, answer, desk):  # type: ignore[no-untyped-def]
+    """Offer an object whose estimated distance is known."""
+    if d > answer.reals[ADMIT]:
+        return
+    d = settle(space, slot, query, d)
+    if answer.kind != BROWSE:
+        offer(answer, slot, d)
+    elif may_contain(answer, d) and admissible(answer, slot):
+        push(desk, d, _MEASURED, answer.order[slot])
+
+
+@kernel
+def consider(space, slot, bound, query, answer, desk):  # type: ignore[no-untyped-def]
+    """Measure an object no nearer than `bound`, if it may belong: now, or best first, in its turn."""
+    if not may_contain(answer, bound) or not admissible(answer, slot):
+        return
+    if desk.wholes[ORDER] == BEST_FIRST and bound > desk.bound[0]:
+        push(desk, bound, _BOUNDED, slot)
+    elif afford(answer, desk):
+        measure(space, slot, query, answer, desk)
+
+
+@kernel
+def offer_child(desk, answer, node, bound):  # type: ignore[no-untyped-def]
+    """Put a node no nearer than `bound` into the frontier, if it may contain an answer."""
+    bound = max(bound, desk.bound[0])  # no child is nearer than its parent
+    if not may_contain(answer, bound):
+        return
+    if desk.wholes[ORDER] == BEST_FIRST:
+        push(desk, bound, _NODE, node)
+        return
+    place = desk.wholes[SIZE]
+    desk.wholes[SIZE] = place + 1
+    while place > desk.wholes[BASE] and desk.keys[place - 1] < bound:
+        desk.keys[place] = desk.keys[place - 1]
+        desk.items[place] = desk.items[place - 1]
+        place -= 1
+    desk.keys[place] = bound
+    desk.items[place] = node
+
+
+# --- the frontier as a heap --------------------------------------------------------------------------
+
+
+@kernel
+def push(desk, key, tag, number):  # type: ignore[no-untyped-def]
+    """Add an item to the heap."""
+    item = (tag << _TAG) | number
+    i = desk.wholes[SIZE]
+    desk.wholes[SIZE] = i + 1
+    while i > 0:
+        parent = (i - 1) // 2
+        if desk.keys[parent] < key or (desk.keys[parent] == key and desk.items[parent] < item):
+            break
+        desk.keys[i] = desk.keys[parent]
+        desk.items[i] = desk.items[parent]
+        i = parent
+    desk.keys[i] = key
+    desk.items[i] = item
+
+
+@kernel
+def pop(desk):  # type: ignore[no-untyped-def]
+    """Take the next item from the frontier; its key is left in ``desk.bound``."""
+    last = desk.wholes[SIZE] - 1
+    desk.wholes[SIZE] = last
+    desk.wholes[BASE] = last
+    if desk.wholes[ORDER] == DEPTH_FIRST:
+        desk.bound[0] = desk.keys[last]
+        return desk.items[last]
+    desk.bound[0] = desk.keys[0]
+    taken = desk.items[0]
+    sift(desk.keys, desk.items, last, desk.keys[last], desk.items[last], 0)
+    return taken
+
+
+@kernel
+def sift(keys, items, size, key, item, i):  # type: ignore[no-untyped-def]
+    """Put an item into place `i` of a min-heap of `size`, and downwards."""
+    while 2 * i + 1 < size:
+        child = 2 * i + 1
+        if child + 1 < size and (
+            keys[child + 1] < keys[child] or (keys[child + 1] == keys[child] and items[child + 1] < items[child])
+        ):
+            child += 1
+        if key < keys[child] or (key == keys[child] and item < items[child]):
+            break
+        keys[i] = keys[child]
+        items[i] = items[child]
+        i = child
+    keys[i] = key
+    items[i] = item
+
+
+# --- the traversal -----------------------------------------------------------------------------------
+
+
+@kernel
+def traverse(tree, space, query, answer, desk, fault):  # type: ignore[no-untyped-def]
+    """Answer one query, or say why not yet. Taken up again, it goes on where it was."""
+    if answer.wholes[BEGUN] == 0:
+        answer.wholes[BEGUN] = 1
+        desk.wholes[SIZE] = 0
+        desk.wholes[BASE] = 0
+        desk.bound[0] = 0.0
+        begin(tree, space, query, answer, desk)
+    while desk.wholes[SIZE] > 0:
+        if desk.wholes[STOP] != 0 or fault[0] != 0:
+            return STOPPED
+        if desk.wholes[SIZE] + desk.fanout > desk.keys.shape[0]:
+            return MORE_FRONTIER
+        if desk.items[0] >> _TAG == _MEASURED and answer.kind == BROWSE:
+            if answer.wholes[FOUND] == answer.positions.shape[0]:
+                return DONE
+            item = pop(desk)
+            answer.positions[answer.wholes[FOUND]] = item & ((1 << _TAG) - 1)
+            answer.distances[answer.wholes[FOUND]] = desk.bound[0]
+            answer.wholes[FOUND] += 1
+            continue
+        if answer.kind == BROWSE and answer.wholes[FOUND] > 0:
+            return DONE  # what is known to come next is handed over before anything more is measured
+        item = pop(desk)
+        if not may_contain(answer, desk.bound[0]):
+            if desk.wholes[ORDER] == BEST_FIRST:
+                desk.wholes[SIZE] = 0  # all others are farther still
+            continue
+        if not afford(answer, desk):
+            continue
+        if item >> _TAG == _NODE:
+            expand(tree, item, space, query, answer, desk)
+        else:
+            measure(space, item & ((1 << _TAG) - 1), query, answer, desk)
+    return DONE if fault[0] == 0 else STOPPED
+
+
+@kernel
+def search(tree, space, queries, room, desk, blank, radii, masks, positions, distances, reals, wholes, k, span, used):  # type: ignore[no-untyped-def]
+    """Answer the queries of a span, and return how it went.
+
+    ``span`` holds the next query and the end; ``used`` how much of the result buffers is taken. ``blank``
+    is the answer that every query starts from.
+    """
+    while span[0] < span[1]:
+        i = span[0]
+        stop = used[0] + k if blank.kind != RANGE else positions.shape[0]
+        answer = Answer(
+            positions[used[0] : stop],
+            distances[used[0] : stop],
+            reals,
+            wholes[i],
+            blank.order,
+            masks[min(i, masks.shape[0] - 1)],
+            blank.kind,
+            blank.stretch,
+            blank.budget,
+            blank.slack,
+        )
+        if answer.wholes[BEGUN] == 0:
+            start(answer, radii[i])
+        query = prepare(space, queries, i, room)
+        status = traverse(tree, space, query, answer, desk, room.fault)
+        if status != DONE:
+            return status
+        if answer.wholes[FULL] != 0:
+            answer.wholes[BEGUN] = 0
+            return MORE_RESULTS
+        if answer.kind == BROWSE:
+            return DONE
+        finish(answer)
+        used[0] += answer.wholes[FOUND] if answer.kind == RANGE else k
+        span[0] = i + 1
+    return DONE
