@@ -1,13 +1,49 @@
-"""Exact and approximate similarity search in any metric space."""
+"""Exact and approximate similarity search in any metric space.
 
-from . import metrics as _metrics
+Build an index over objects with a metric, and ask it for the nearest objects or those within a radius::
+
+    import metricspace as ms
+
+    index = ms.VPTree(metric="euclidean").fit(X)
+    hits = index.knn(Q, k=10)
+    hits.ids, hits.distances, hits.cost
+"""
+
+# The packages first: the functions `indexes` and `metrics` then stand under the names of the packages.
+from . import indexes as _structures
+from . import metrics as _families
 from .errors import MetricSpaceError
 from .hits import Balls, Counts, Hits
 from .index import Browser, indexes
-from .indexes import AESA, LAESA, GHTree, LinearScan, MTree, VPTree
+from .indexes.aesa import AESA
+from .indexes.ghtree import GHTree
+from .indexes.laesa import LAESA
+from .indexes.linear import LinearScan
+from .indexes.mtree import MTree
+from .indexes.vptree import VPTree
 from .laws import LawReport, Laws, Metric, check_metric, metric, metrics
+from .storage import load
+
+__version__ = "0.1.0"
 
 __all__ = [
-    "AESA", "LAESA", "GHTree", "MTree",  "Balls", "Browser", "Counts", "Hits", "LawReport", "Laws", "LinearScan", "Metric", "MetricSpaceError",
-    "VPTree", "check_metric", "indexes", "metric", "metrics",
+    "AESA",
+    "LAESA",
+    "Balls",
+    "Browser",
+    "Counts",
+    "GHTree",
+    "Hits",
+    "LawReport",
+    "Laws",
+    "LinearScan",
+    "MTree",
+    "Metric",
+    "MetricSpaceError",
+    "VPTree",
+    "check_metric",
+    "indexes",
+    "load",
+    "metric",
+    "metrics",
 ]

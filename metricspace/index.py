@@ -73,6 +73,7 @@ class BaseIndex:
     """
 
     key: ClassVar[str]
+    arrays: ClassVar[Any]  # the class of the structure's named arrays
     exact: ClassVar[bool] = True
     needs: ClassVar[str | None] = "triangle"  # the law without which pruning would lose objects
     order: ClassVar[int] = DEPTH_FIRST

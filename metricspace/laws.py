@@ -251,7 +251,10 @@ class Metric:
         array, shape (len(a), len(b)), float64
         """
         objects = self.objects(a if b is None else b)
-        queries = objects if b is None else objects.encode(a)
+        return self.between(objects if b is None else objects.encode(a), objects)
+
+    def between(self, queries: Objects, objects: Objects) -> npt.NDArray[np.float64]:
+        """Return the matrix of distances of queries to objects that are in containers already."""
         out = np.empty((len(queries), len(objects)))
         bound = self.bind(objects, queries)
         room = make_room(self.words(queries))

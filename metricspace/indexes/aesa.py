@@ -105,6 +105,7 @@ class AESA(BaseIndex):
     """
 
     key = "aesa"
+    arrays = DistanceMatrix
     smaller = "laesa"
 
     def _build(self, construction: Construction) -> tuple[DistanceMatrix, None]:

@@ -118,6 +118,7 @@ class GHTree(BaseIndex):
     """
 
     key = "ghtree"
+    arrays = GHNodes
     smaller = "linear"
 
     def __init__(

@@ -93,6 +93,7 @@ class LAESA(BaseIndex):
     """
 
     key = "laesa"
+    arrays = PivotTable
 
     def __init__(
         self, metric: Any = "euclidean", *, pivots: int = 32, seed: int = 0, max_bytes: int | None = None

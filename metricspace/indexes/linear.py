@@ -47,6 +47,7 @@ class LinearScan(BaseIndex):
     """
 
     key = "linear"
+    arrays = Scan
     needs = None
     specialised = True
     smaller = "linear"

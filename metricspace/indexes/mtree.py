@@ -374,6 +374,7 @@ class MTree(BaseIndex):
     """
 
     key = "mtree"
+    arrays = MNodes
 
     def __init__(
         self, metric: Any = "euclidean", *, capacity: int = 24, seed: int = 0, max_bytes: int | None = None

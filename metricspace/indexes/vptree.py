@@ -155,6 +155,7 @@ class VPTree(BaseIndex):
     """
 
     key = "vptree"
+    arrays = VPNodes
     specialised = True
     smaller = "linear"
 

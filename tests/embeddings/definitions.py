@@ -1,0 +1,92 @@
+"""The definitions, word by word, in plain Python."""
+
+import math
+from itertools import combinations
+
+
+def lifted_loss(embeddings, labels, margin):
+    n = range(len(labels))
+    positive = [(i, j) for i, j in combinations(n, 2) if labels[i] == labels[j]]
+    total = 0.0
+    for i, j in positive:
+        inner = sum(
+            math.exp(margin - math.dist(embeddings[i], embeddings[k])) for k in n if labels[k] != labels[i]
+        )
+        inner += sum(
+            math.exp(margin - math.dist(embeddings[j], embeddings[k])) for k in n if labels[k] != labels[j]
+        )
+        if inner > 0:
+            total += max(0.0, math.log(inner) + math.dist(embeddings[i], embeddings[j])) ** 2
+    return total / (2 * len(positive)) if positive else 0.0
+
+
+def lifted_gradient(embeddings, labels, margin):
+    """Sub-gradients of the loss with respect to the distances, by the formulas of the paper."""
+    n = range(len(labels))
+    distance = [[math.dist(a, b) for b in embeddings] for a in embeddings]
+    positive = [(i, j) for i, j in combinations(n, 2) if labels[i] == labels[j]]
+    slopes = [[0.0] * len(labels) for _ in n]
+    for i, j in positive:
+        inner = sum(math.exp(margin - distance[a][k]) for a in (i, j) for k in n if labels[k] != labels[a])
+        bound = math.log(inner) + distance[i][j]
+        if bound <= 0:
+            continue
+        slopes[i][j] += bound / len(positive)
+        for a in (i, j):
+            for k in n:
+                if labels[k] != labels[a]:
+                    slopes[a][k] -= bound / len(positive) * math.exp(margin - distance[a][k]) / inner
+    gradient = [[0.0] * len(embeddings[0]) for _ in n]
+    for i in n:
+        for j in n:
+            if distance[i][j] > 0:
+                for axis, (a, b) in enumerate(zip(embeddings[i], embeddings[j])):
+                    gradient[i][axis] += slopes[i][j] * (a - b) / distance[i][j]
+                    gradient[j][axis] -= slopes[i][j] * (a - b) / distance[i][j]
+    return gradient
+
+
+def nearest_others(embeddings, i):
+    others = [j for j in range(len(embeddings)) if j != i]
+    return sorted(others, key=lambda j: (math.dist(embeddings[i], embeddings[j]), j))
+
+
+def recall(embeddings, labels, k):
+    n = range(len(labels))
+    return sum(any(labels[j] == labels[i] for j in nearest_others(embeddings, i)[:k]) for i in n) / len(
+        labels
+    )
+
+
+def r_precision_and_map(embeddings, labels):
+    precisions, averages = [], []
+    for i in range(len(labels)):
+        r = sum(label == labels[i] for label in labels) - 1
+        if r == 0:
+            continue
+        hits = [labels[j] == labels[i] for j in nearest_others(embeddings, i)[:r]]
+        precisions.append(sum(hits) / r)
+        averages.append(sum(sum(hits[: rank + 1]) / (rank + 1) for rank in range(r) if hits[rank]) / r)
+    return sum(precisions) / len(precisions), sum(averages) / len(averages)
+
+
+def nmi(clusters, classes):
+    n = len(classes)
+
+    def entropy(names):
+        return -sum(names.count(name) / n * math.log(names.count(name) / n) for name in set(names))
+
+    both = list(zip(clusters, classes))
+    information = entropy(clusters) + entropy(classes) - entropy(both)
+    return 2 * information / (entropy(clusters) + entropy(classes))
+
+
+def pair_f1(clusters, classes):
+    pairs = list(combinations(range(len(classes)), 2))
+    together = [clusters[i] == clusters[j] for i, j in pairs]
+    alike = [classes[i] == classes[j] for i, j in pairs]
+    true = sum(a and b for a, b in zip(together, alike))
+    if true == 0:
+        return 0.0
+    precision, recalled = true / sum(together), true / sum(alike)
+    return 2 * precision * recalled / (precision + recalled)
