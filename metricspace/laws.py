@@ -11,12 +11,10 @@ and ``check_metric`` looks for a counterexample on a sample.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import itertools
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
-import numba
 import numpy as np
 import numpy.typing as npt
 from numba.core.dispatcher import Dispatcher
@@ -170,9 +168,10 @@ class Metric:
 
     def objects(self, data: Any) -> Objects:
         """Validate the user's objects and put them into a container."""
-        if isinstance(data, np.ndarray) and data.ndim == 2 and data.dtype.kind in "fiub" and len(data):
-            return Rows.any(data)
-        return Handles.of(data)
+        given = np.asarray(data) if hasattr(data, "__array__") else data  # data frames and tensors too
+        if isinstance(given, np.ndarray) and given.ndim == 2 and given.dtype.kind in "fiub" and len(given):
+            return Rows.any(given)
+        return Handles.of(given)
 
     def space(self, objects: Objects) -> Any:
         """Return the objects as the named arrays that this metric's kernels take."""
@@ -228,7 +227,7 @@ class Metric:
         right = left if queries is objects else list(queries.give(everything[1]))
         failure: list[BaseException] = []
 
-        def call(i: int, j: int) -> float:
+        def call(_: int, i: int, j: int) -> float:
             try:
                 return float(function(left[i], right[j]))
             except BaseException as error:  # nothing may escape into compiled code

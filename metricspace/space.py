@@ -18,7 +18,6 @@ the library's less common metrics. One compiled search serves them all.
 from __future__ import annotations
 
 import ctypes
-import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -27,7 +26,6 @@ import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.core.ccallback import CFunc
-from numba.core.errors import NumbaError
 from numba.extending import intrinsic
 
 from .kernels import COMPILED, OPTIONS, Cache, generic, kernel
@@ -217,12 +215,40 @@ def _(space, queries, i, room):  # type: ignore[no-untyped-def]
 
 @distance.of(Addressed)
 def _(space, i, query):  # type: ignore[no-untyped-def]
-    d = call_distance(query.distance_at, address(space.frame), i, query.at)
+    return checked(call_distance(query.distance_at, address(space.frame), i, query.at), i, query)
+
+
+@kernel
+def checked(d, i, query):  # type: ignore[no-untyped-def]
+    """Return a distance that a metric gave, and note a fault if it is none."""
     if not 0.0 <= d < np.inf:
         query.fault[0] = 1
         query.fault[1] = i
         query.fault[2] = query.number
     return d
+
+
+class Called(NamedTuple):
+    """A Python function of (number of object, number of query), when nothing is compiled."""
+
+    function: Callable[[int, int, int], float]
+
+
+class CalledQuery(NamedTuple):
+    """The number of a query."""
+
+    number: int
+    fault: Array
+
+
+@prepare.of(Called)
+def _(space, queries, i, room):  # type: ignore[no-untyped-def]
+    return CalledQuery(i, room.fault)
+
+
+@distance.of(Called)
+def _(space, i, query):  # type: ignore[no-untyped-def]
+    return checked(space.function(0, i, query.number), i, query)
 
 
 @kernel
@@ -249,14 +275,14 @@ def addressed(space: Any, function: Function | None = None) -> Addressed:
     return Addressed(*_ADDRESSES[kind, function], frame)
 
 
-def by_callback(function: Callable[[int, int], float]) -> tuple[Addressed, Any]:
-    """Put a Python function of (number of object, number of query) behind an address.
+def by_callback(function: Callable[[int, int, int], float]) -> tuple[Any, Any]:
+    """Put a Python function of (anything, number of object, number of query) behind an address.
 
     Returns the space and what must be kept alive while it is used.
     """
-    callback = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)(
-        lambda _, i, j: function(i, j)
-    )
+    if not COMPILED:
+        return Called(function), None
+    callback = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)(function)
     at = ctypes.cast(callback, ctypes.c_void_p).value
     return Addressed(0, at or 0, np.zeros(FRAME, np.uint64)), callback
 

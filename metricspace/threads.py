@@ -40,7 +40,8 @@ def jobs(n_jobs: int | None) -> int:
 def run(tasks: Sequence[Callable[[], T]], cancel: Callable[[], None], tick: Callable[[], None] | None = None) -> list[T]:
     """Run tasks on threads and return their results; interrupted, cancel them and wait until they have stopped.
 
-    The caller only waits, so that an interrupt reaches it at once. `tick` is called now and then meanwhile.
+    The caller only waits, and looks up ten times a second: a signal that another thread received would not
+    wake it. `tick` is called as often.
     """
     global _pool
     if _pool is None:
@@ -48,7 +49,7 @@ def run(tasks: Sequence[Callable[[], T]], cancel: Callable[[], None], tick: Call
         _pool = ThreadPoolExecutor(2 * cores() + 4, thread_name_prefix="metricspace")
     running: list[Future[T]] = [_pool.submit(task) for task in tasks]
     try:
-        while wait(running, timeout=0.1 if tick else None).not_done:
+        while wait(running, timeout=0.1).not_done:
             if tick:
                 tick()
     except BaseException:

@@ -1,18 +1,8 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
 from embeddings import ConvNet, Trainer
-
-
-@pytest.fixture
-def shared_data():
-    folder = Path(__file__).parents[3] / "shared" / "data"
-    if not folder.is_dir():
-        pytest.skip("the shared data sets are not here")
-    return folder
 
 
 @pytest.fixture

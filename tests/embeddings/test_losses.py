@@ -1,12 +1,13 @@
 import math
 import warnings
 
-import definitions
 import pytest
 import torch
 
 from embeddings import CollapseWarning, DivergenceError, InputError, LiftedStructureLoss
 from embeddings.losses import build, pairwise_distances
+
+from . import definitions
 
 
 def loss_and_gradient(embeddings, labels, margin=1.0):

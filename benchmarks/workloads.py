@@ -1,0 +1,100 @@
+"""What to search in: real data sets where they lie beside the checkout, and generated ones."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+DATA = pathlib.Path(__file__).parents[2] / "shared" / "data"
+
+Vectors = npt.NDArray[np.float32]
+
+
+@dataclasses.dataclass(frozen=True)
+class Workload:
+    """A metric, and objects and queries for it."""
+
+    name: str
+    metric: str
+    objects: Any
+    queries: Any
+
+
+def clustered(n: int, d: int = 64, clusters: int = 100, spread: float = 0.2, seed: int = 0) -> Vectors:
+    """Return vectors in round clusters: within one, all directions vary alike, so that little is excluded."""
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(clusters, d))
+    noise = rng.normal(scale=spread, size=(n, d))
+    return (centres[rng.integers(clusters, size=n)] + noise).astype(np.float32)
+
+
+def like_learned(n: int, d: int = 64, clusters: int = 100, seed: int = 0) -> Vectors:
+    """Return vectors in clusters that are wide in few directions, as learned embeddings are."""
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(clusters, d))
+    noise = rng.normal(size=(n, d)) / np.arange(1, d + 1)
+    return (centres[rng.integers(clusters, size=n)] + noise).astype(np.float32)
+
+
+def workloads(n: int, queries: int, data: pathlib.Path = DATA) -> list[Workload]:
+    """Return data of every kind, n objects each; generated where the real ones are missing."""
+    found = real(data) if data.is_dir() else generated(n + queries)
+    return [_divided(name, metric, objects, n, queries) for name, metric, objects in found]
+
+
+def real(data: pathlib.Path) -> list[tuple[str, str, Any]]:
+    """Return the real data sets: name, metric, objects."""
+    with np.load(data / "wordnet_gloss_words.npz") as sets:
+        rows = np.split(sets["indices"], sets["indptr"][1:-1])
+    with np.load(data / "fashion_mnist_25k.npz") as fashion:
+        pixels = fashion["base"].astype(np.float32)
+    sentences = np.load(data / "wordnet_minilm_f16.npy").astype(np.float32)
+    return [
+        ("cities on the globe", "euclidean", _on_globe(np.load(data / "rg_cities1000_latlon.npy"))),
+        ("Fashion-MNIST, pixels", "euclidean", pixels),
+        ("sentence embeddings", "angular", sentences),
+        ("words", "levenshtein", (data / "wamerican.txt").read_text(encoding="utf-8").splitlines()),
+        ("sets of words", "jaccard", [frozenset(row.tolist()) for row in rows]),
+    ]
+
+
+def _on_globe(degrees: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return latitude and longitude as points of the unit sphere."""
+    latitude, longitude = np.radians(degrees).T
+    across = np.cos(latitude)
+    return np.stack([across * np.cos(longitude), across * np.sin(longitude), np.sin(latitude)], axis=1)
+
+
+def generated(n: int) -> list[tuple[str, str, Any]]:
+    """Return generated data sets: name, metric, objects."""
+    rng = np.random.default_rng(0)
+    letters = rng.integers(97, 105, size=(n, 8))
+    return [
+        ("uniform, 3 dimensions", "euclidean", rng.random((n, 3))),
+        ("clustered, 64 dimensions", "euclidean", like_learned(n)),
+        ("random words", "levenshtein", [bytes(row[: 3 + row[0] % 6].tolist()).decode() for row in letters]),
+        ("random sets", "jaccard", [frozenset(row.tolist()) for row in rng.zipf(1.3, size=(n, 12)) % 500]),
+    ]
+
+
+def _divided(name: str, metric: str, objects: Any, n: int, queries: int) -> Workload:
+    chosen = np.random.default_rng(0).permutation(len(objects))[: n + queries]
+    if isinstance(objects, np.ndarray):
+        return Workload(name, metric, objects[chosen[queries:]], objects[chosen[:queries]])
+    return Workload(
+        name, metric, [objects[i] for i in chosen[queries:]], [objects[i] for i in chosen[:queries]]
+    )
+
+
+def by_float64_scan(vectors: Vectors, queries: Vectors, k: int) -> npt.NDArray[np.int64]:
+    """Return the k nearest by a scan in float64, by (distance, position)."""
+    wide, nearest = vectors.astype(np.float64), np.empty((len(queries), k), np.int64)
+    for row, query in zip(nearest, queries.astype(np.float64)):
+        distances = ((wide - query) ** 2).sum(axis=1)
+        close = np.sort(np.argpartition(distances, 4 * k)[: 4 * k])
+        row[:] = close[np.argsort(distances[close], kind="stable")[:k]]
+    return nearest

@@ -1,0 +1,90 @@
+import math
+
+import numpy as np
+import pytest
+
+from embeddings import InputError, evaluate, intrinsic_dimension
+from embeddings.evaluation import cluster, recall
+
+from . import definitions
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_agrees_with_the_definitions(seed):
+    rng = np.random.default_rng(seed)
+    embeddings = rng.integers(0, 4, size=(40, 3)).astype(np.float32)  # ties and duplicates abound
+    labels = rng.integers(0, 12, size=40)
+    scores = evaluate(embeddings, labels, ks=(1, 2, 5, 60), seed=seed)
+    points, names = embeddings.tolist(), labels.tolist()
+    for k in (1, 2, 5, 60):
+        assert scores[f"recall@{k}"] == pytest.approx(definitions.recall(points, names, k))
+    precision, average = definitions.r_precision_and_map(points, names)
+    assert scores["r_precision"] == pytest.approx(precision)
+    assert scores["map@r"] == pytest.approx(average)
+    clusters, iterations = cluster(embeddings, len(set(names)), seed)
+    assert scores["nmi"] == pytest.approx(definitions.nmi(clusters.tolist(), names))
+    assert scores["f1"] == pytest.approx(definitions.pair_f1(clusters.tolist(), names))
+    assert (scores["kmeans_seed"], scores["kmeans_iterations"]) == (seed, iterations)
+
+
+def test_a_query_is_left_out_by_position_among_many_duplicates():
+    embeddings = np.zeros((6, 2))
+    labels = [0, 1, 2, 3, 4, 0]
+    # All distances are equal, so position alone decides who comes first: item 0 for all but itself.
+    assert recall(embeddings, labels, k=1) == pytest.approx(1 / 6)
+    assert evaluate(embeddings, labels, ks=(1, 5))["recall@5"] == pytest.approx(2 / 6)
+
+
+def test_perfect_clusters_score_one():
+    embeddings = np.repeat(np.eye(5) * 100, 4, axis=0)
+    scores = evaluate(embeddings, np.repeat(np.arange(5), 4))
+    for name in ("recall@1", "nmi", "f1", "r_precision", "map@r"):
+        assert scores[name] == pytest.approx(1.0)
+
+
+def test_items_alone_in_their_class_count_as_misses():
+    scores = evaluate([[0.0], [1.0], [50.0]], [0, 0, 1])
+    assert scores["recall@1"] == pytest.approx(2 / 3)
+    assert scores["alone"] == pytest.approx(1 / 3)
+    assert scores["r_precision"] == 1.0
+
+
+def test_degenerate_partitions_score_zero():
+    one_class = evaluate(np.arange(4.0)[:, None], [7, 7, 7, 7])
+    assert (one_class["nmi"], one_class["f1"], one_class["recall@1"]) == (0.0, 1.0, 1.0)
+    all_alone = evaluate(np.arange(4.0)[:, None], [1, 2, 3, 4])
+    assert (all_alone["f1"], all_alone["map@r"], all_alone["alone"]) == (0.0, 0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("embeddings", "labels", "ks", "message"),
+    [
+        (np.zeros((3, 2)), [0, 1], (1,), "3 items need labels"),
+        (np.zeros(3), [0, 1, 1], (1,), r"\(n, dim\)"),
+        (np.full((2, 2), np.inf), [0, 1], (1,), "finite"),
+        (np.zeros((1, 2)), [0], (1,), "compared with others"),
+        (np.zeros((2, 2)), [0, 1], (0,), "positive"),
+        (np.zeros((2, 2)), [0, 1], (), "positive"),
+    ],
+)
+def test_unusable_input_is_refused(embeddings, labels, ks, message):
+    with pytest.raises(InputError, match=message):
+        evaluate(embeddings, labels, ks)
+
+
+def test_intrinsic_dimension_grows_with_the_dimension():
+    rng = np.random.default_rng(0)
+    low, high = (intrinsic_dimension(rng.standard_normal((2000, dim))) for dim in (2, 32))
+    # For a Gaussian in d dimensions μ²/2σ² of the distances tends to d.
+    assert high == pytest.approx(32, rel=0.05)
+    assert low < 4
+
+
+def test_intrinsic_dimension_of_few_points():
+    assert intrinsic_dimension(np.zeros((3, 2))) == 0.0
+    assert intrinsic_dimension([[0.0], [1.0]]) == math.inf
+    assert intrinsic_dimension([[0.0], [1.0], [3.0]], seed=1) == intrinsic_dimension(
+        [[0.0], [1.0], [3.0]], seed=1
+    )
+    with pytest.raises(InputError, match="two vectors"):
+        intrinsic_dimension([[0.0]])

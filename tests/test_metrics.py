@@ -1,0 +1,140 @@
+"""Laws by property tests on random objects, distances against the oracle, and `check_metric`."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import metricspace as ms
+from metricspace.errors import NotAMetric
+from tests import naive
+from tests.workloads import truth
+
+finite = st.floats(-100, 100, width=32)
+vectors = st.lists(st.tuples(finite, finite, finite), min_size=3, max_size=5)
+directions = st.lists(st.tuples(finite, finite, st.floats(1, 9, width=32)), min_size=3, max_size=5)
+codes = st.lists(st.tuples(*[st.integers(0, 3)] * 4), min_size=3, max_size=5)
+words = st.lists(st.text(alphabet="abé日\U0001f600", max_size=70), min_size=3, max_size=5)
+sets = st.lists(st.sets(st.integers(0, 9), max_size=6), min_size=3, max_size=5)
+
+KINDS = {
+    "euclidean": (vectors, naive.euclidean, {}),
+    "manhattan": (vectors, naive.manhattan, {}),
+    "chebyshev": (vectors, naive.chebyshev, {}),
+    "minkowski": (vectors, naive.minkowski(2.5), {"p": 2.5}),
+    "angular": (directions, naive.angular, {}),
+    "hamming": (codes, naive.hamming, {}),
+    "levenshtein": (words, naive.levenshtein, {}),
+    "jaccard": (sets, naive.jaccard, {}),
+}
+
+
+def test_every_metric_is_tried():
+    assert {*KINDS, "precomputed"} == set(ms.metrics())
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_laws_and_values(name):
+    strategy, oracle, params = KINDS[name]
+    metric = ms.metric(name, **params)
+
+    @settings(max_examples=60, deadline=None)
+    @given(strategy)
+    def holds(objects):
+        d = metric.pairwise(objects)
+        assert (d == d.T).all()
+        assert (np.diagonal(d) == 0).all()
+        assert (d >= 0).all()
+        np.testing.assert_allclose(d, naive.matrix(oracle, objects, objects), rtol=1e-9, atol=1e-7)
+        slack = 1e-9 * d.max() + 1e-12
+        assert (d[:, None, :] <= d[:, :, None] + d[None, :, :] + slack).all()
+        assert ms.check_metric(metric, objects, tolerance=1e-7)
+
+    holds()
+
+
+def test_pairwise_and_distance(workload):
+    metric = ms.metric(workload.metric, **workload.params)
+    if workload.name == "precomputed":
+        assert (metric.pairwise(workload.objects) == workload.objects).all()
+        return
+    d = metric.pairwise(workload.queries, workload.objects)
+    np.testing.assert_allclose(d, truth(workload), rtol=1e-12, atol=1e-12)
+    assert metric.distance(workload.queries[0], workload.objects[1]) == d[0, 1]
+
+
+def test_minkowski_with_a_known_exponent_is_the_known_metric():
+    assert ms.metric("minkowski", p=1).name == "manhattan"
+    assert ms.metric("minkowski", p=2).name == "euclidean"
+    assert ms.metric("minkowski", p=math.inf).name == "chebyshev"
+    assert ms.metric("l2").name == "euclidean"
+    assert ms.metric("minkowski", p=50).distance([0.0, 0.0], [1e200 / 1e60, 1.0]) == pytest.approx(1e140)
+
+
+def test_angles_are_accurate_at_both_ends():
+    angular = ms.metric("angular")
+    assert angular.distance([1.0, 0.0], [1.0, 1e-9]) == pytest.approx(1e-9, rel=1e-12)
+    assert angular.distance([1.0, 0.0], [-1.0, 1e-9]) == pytest.approx(math.pi - 1e-9, rel=1e-15)
+    assert angular.distance([3.0, 4.0], [6.0, 8.0]) == 0
+    assert angular.distance([2.0, 1.0], [-2.0, -1.0]) == pytest.approx(math.pi)
+
+
+@pytest.mark.parametrize("length", [0, 1, 63, 64, 65, 127, 128, 129, 300])
+def test_strings_around_the_width_of_a_word(length):
+    random = np.random.default_rng(length)
+    texts = ["".join(random.choice(list("ab"), size=n)) for n in (length, length, max(length - 3, 0), length + 2)]
+    expected = naive.matrix(naive.levenshtein, texts, texts)
+    assert (ms.metric("levenshtein").pairwise(texts) == expected).all()
+    assert (ms.metric("levenshtein").pairwise(texts[:1], texts[1:]) == expected[:1, 1:]).all()
+
+
+def test_strings_hold_any_code_point():
+    texts = ["\U0001f600é", "\x00", "\ud800", "é", ""]
+    index = ms.LinearScan("levenshtein").fit(texts)
+    assert index.objects(range(5)) == texts
+    assert index.knn(["unknown symbols"], 1).distances[0, 0] == 15
+
+
+def squared(a, b):
+    return float(np.sum((np.asarray(a) - np.asarray(b)) ** 2))
+
+
+def one_sided(a, b):
+    return float(max(a - b, 0))
+
+
+def test_check_metric_finds_counterexamples():
+    sample = np.random.default_rng(0).random((20, 3))
+    assert ms.check_metric("euclidean", sample)
+    report = ms.check_metric(squared, sample)
+    assert not report
+    assert report.missing == ("triangle",)
+    i, k, j = report.counterexamples["triangle"]
+    assert squared(sample[i], sample[j]) > squared(sample[i], sample[k]) + squared(sample[k], sample[j])
+    assert "symmetry" in ms.check_metric(one_sided, [1, 2, 5]).missing
+    assert ms.check_metric(lambda a, b: abs(a // 2 - b // 2), range(8)).holds["identity"]
+    with pytest.raises(NotAMetric, match="negative|≥ 0"):
+        ms.check_metric(lambda a, b: a - b, [1, 2, 5])
+
+
+def test_check_metric_tells_the_stronger_laws_apart():
+    random = np.random.default_rng(1).normal(size=(24, 3))
+    assert all(ms.check_metric("euclidean", random).holds.values())
+    # On four points of a great circle the arc has no isometric picture in space.
+    circle = [[math.cos(t), math.sin(t)] for t in np.arange(4) * math.pi / 2]
+    arc = ms.check_metric("angular", circle).holds
+    assert arc["triangle"]
+    assert not arc["four_point"]
+    jaccard = ms.check_metric("jaccard", [{"a"}, {"b"}, {"a", "b"}, {"c"}]).holds
+    assert jaccard["triangle"]
+    assert not jaccard["four_point"]
+    for law in ("ptolemaic", "four_point", "hilbert"):
+        over_declared = ms.Metric(lambda a, b: naive.manhattan(a, b), **{law: True})
+        assert law in ms.check_metric(over_declared, random.tolist()).missing
+
+
+def test_identity_needs_different_objects():
+    same_first = ms.Metric(lambda a, b: abs(a[0] - b[0]) + 0.0)
+    assert ms.check_metric(same_first, [(0, 1), (0, 2), (3, 1)]).holds["identity"]  # no third object tells them apart

@@ -1,0 +1,69 @@
+"""Many threads at one index, and use after fork and under spawn."""
+
+import multiprocessing
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import metricspace as ms
+
+X = np.random.default_rng(0).normal(size=(3000, 8)).astype(np.float32)
+
+
+def ask(index):
+    return index.knn(X[:40], 5).positions
+
+
+def ask_a_fork(index, connection):
+    connection.send(ask(index))
+
+
+def test_many_queries_at_once(structure):
+    index = structure().fit(X)
+    expected = index.knn(X[:64], 7)
+    radius = float(expected.distances[:, -1].mean())
+    ball = index.range(X[:64], radius)
+
+    def one(i):
+        hits = index.knn(X[i : i + 1], 7, n_jobs=2)
+        found = index.range(X[i : i + 1], radius)
+        first = next(index.browse(X[i]))
+        return hits.positions[0], found.positions, first
+
+    with ThreadPoolExecutor(64) as pool:
+        for i, (positions, found, first) in enumerate(pool.map(one, range(64))):
+            assert (positions == expected.positions[i]).all()
+            assert (found == ball.positions[ball.indptr[i] : ball.indptr[i + 1]]).all()
+            assert first == (i, 0.0)
+
+
+def test_a_users_metric_on_many_threads():
+    index = ms.VPTree(lambda a, b: abs(a - b)).fit(list(range(500)))
+    with ThreadPoolExecutor(16) as pool:
+        answers = pool.map(lambda q: index.knn([q + 0.2], 1).ids[0, 0], range(64))
+        assert list(answers) == list(range(64))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_other_processes(structure, method):
+    index = structure().fit(X)
+    expected = ask(index)  # the pool has threads now, which a fork loses
+    context = multiprocessing.get_context(method)
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=ask_a_fork, args=(index, sender))
+    process.start()
+    assert receiver.poll(60)
+    assert (receiver.recv() == expected).all()
+    process.join(10)
+    assert process.exitcode == 0
+
+
+def test_progress_is_shown(capsys):
+    index = ms.VPTree().fit(X, progress=True)
+    index.knn(X[:600], 3, progress=True)
+    index.range(X[:600], 0.1, progress=True)
+    assert (index.knn(X[:600], 3, progress=True).positions[:, 0] == np.arange(600)).all()

@@ -1,0 +1,173 @@
+"""Metrics of the user's own: compiled or plain, over any objects, and failing in any way."""
+
+import signal
+import threading
+import time
+from fractions import Fraction
+
+import numba
+import numpy as np
+import pytest
+
+import metricspace as ms
+from metricspace.errors import MetricFailed, WrongType
+
+X = np.random.default_rng(0).integers(0, 8, (300, 5)).astype(np.float32)
+Q = X[:7] + 1
+
+
+@numba.njit
+def cityblock(a, b):
+    total = 0.0
+    for k in range(a.shape[0]):
+        total += abs(a[k] - b[k])
+    return total
+
+
+@numba.njit
+def allocating(a, b):
+    return np.abs(a - b).sum()
+
+
+@numba.njit
+def nested(a, b):
+    return cityblock(a[1:], b[1:]) + abs(a[0] - b[0])
+
+
+@pytest.mark.parametrize("function", [cityblock, allocating, nested, cityblock.py_func])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int16])
+def test_rows_of_any_type(structure, function, dtype):
+    own = structure(function).fit(X.astype(dtype))
+    expected = structure("manhattan").fit(X)
+    mine, theirs = own.knn(Q.astype(dtype), 6), expected.knn(Q, 6)
+    assert (mine.positions == theirs.positions).all()
+    assert (mine.distances == theirs.distances).all()
+    assert own.objects([3]).dtype == dtype
+
+
+def test_objects_of_any_kind(structure):
+    fractions = [Fraction(n % 17, 1 + n % 5) for n in range(120)]
+    hits = structure(lambda a, b: abs(a - b)).fit(fractions).knn([Fraction(1, 3)], 4)
+    expected = sorted(range(120), key=lambda i: (float(abs(fractions[i] - Fraction(1, 3))), i))[:4]
+    assert hits.ids[0].tolist() == expected
+
+
+def test_arrays_of_different_lengths():
+    curves = [np.arange(n, dtype=float) for n in (3, 9, 4, 30)]
+    index = ms.VPTree(lambda a, b: abs(len(a) - len(b))).fit(curves)
+    assert index.knn([np.zeros(8)], 2).ids.tolist() == [[1, 2]]
+    compiled = ms.VPTree(numba.njit(lambda a, b: abs(len(a) - len(b)))).fit(curves)
+    assert compiled.knn([np.zeros(8)], 2).ids.tolist() == [[1, 2]]
+
+
+def test_a_stale_result_is_not_served_for_another_function():
+    def scaled(factor):
+        return numba.njit(lambda a, b: factor * abs(a[0] - b[0]))
+
+    for factor in (1.0, 2.0, 3.0):
+        assert ms.LinearScan(scaled(factor)).fit(np.zeros((1, 1))).knn(np.array([[5.0]]), 1).distances[0, 0] == 5 * factor
+
+
+@numba.njit
+def raising(a, b):
+    if max(a[0], b[0]) > 6:
+        raise ValueError("too large")
+    return abs(a[0] - b[0])
+
+
+@numba.njit
+def not_a_number(a, b):
+    return np.nan if a[0] > 6 else abs(a[0] - b[0])
+
+
+@numba.njit
+def negative(a, b):
+    return a[0] - 6.5
+
+
+@numba.njit
+def infinite(a, b):
+    return np.inf
+
+
+@numba.njit
+def ill_typed(a, b):
+    return a.colour
+
+
+@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize(
+    ("function", "error", "says"),
+    [
+        (raising, ValueError, "too large"),
+        (not_a_number, MetricFailed, "returned nan"),
+        (negative, MetricFailed, "finite number ≥ 0"),
+        (infinite, MetricFailed, "returned inf"),
+    ],
+)
+def test_a_metric_that_fails(structure, function, error, says, plain):
+    metric = function.py_func if plain else function
+    with pytest.raises(error, match=says):
+        structure(metric).fit(X).knn(X[:20], 3)
+    with pytest.raises(error, match=says):
+        ms.metric(metric).pairwise(X)
+
+
+def test_a_metric_that_fails_in_a_query_only(structure):
+    index = structure(raising).fit(np.minimum(X, 6))
+    with pytest.raises(ValueError, match="too large"):
+        index.knn(X + 7, 2)
+    browser = index.browse(X[0] + 7)
+    with pytest.raises(ValueError, match="too large"):
+        list(browser)
+    assert index.knn(np.minimum(X[:2], 6), 1).distances[0, 0] == 0
+
+
+@pytest.mark.parametrize("returned", ["far", None, [1.0], 1j])
+def test_a_metric_that_returns_no_number(returned):
+    with pytest.raises((TypeError, ValueError)):
+        ms.VPTree(lambda a, b: returned).fit([1, 2, 3] * 20)
+
+
+def test_a_metric_that_does_not_compile():
+    with pytest.raises(WrongType, match="ill_typed could not be compiled for two rows of type float32"):
+        ms.VPTree(ill_typed).fit(X)
+
+
+def test_the_original_traceback_is_kept():
+    def broken(a, b):
+        return a.missing
+
+    with pytest.raises(AttributeError, match="missing") as caught:
+        ms.VPTree(broken).fit([1, 2, 3] * 20)
+    assert caught.traceback[-1].name == "broken"
+
+
+@pytest.mark.parametrize("work", ["build", "query"])
+def test_an_interrupt_stops_a_slow_metric(work):
+    slow = False
+
+    def metric(a, b):
+        if slow:
+            time.sleep(0.002)
+        return abs(a - b)
+
+    index = ms.LinearScan(metric).fit(list(range(20_000)))
+    slow = True
+    threading.Timer(0.3, signal.raise_signal, [signal.SIGINT]).start()
+    began = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt):
+        if work == "query":
+            index.knn([5] * 100, 3)
+        else:
+            ms.VPTree(metric).fit(list(range(20_000)))
+    assert time.perf_counter() - began < 5  # the work would have taken a minute and more
+    slow = False
+    assert index.knn([5.1], 1).ids[0, 0] == 5
+
+
+def test_declared_laws_and_rounding():
+    metric = ms.Metric(cityblock, name="blocks", rounding=1e-5, four_point=True)
+    assert set(metric.laws) == {"identity", "triangle", "ptolemaic", "four_point"}
+    assert metric.name == "blocks"
+    assert metric.distance(X[0], X[1]) == ms.metric("manhattan").distance(X[0], X[1])
