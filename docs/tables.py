@@ -1,16 +1,15 @@
 """Put what was measured into the documentation.
 
 ``python -m docs.tables`` fills the places between ``<!-- name -->`` and ``<!-- /name -->`` in the README and
-in the pages beside this file: ``demo:quality`` and ``demo:rows`` with the tables of the demo, which it runs if
-``out/demo.json`` is missing, and ``benchmark:NAME`` with the last result of that benchmark, if there is one.
-It also copies the demo's pictures to ``docs/images``.
+in the pages beside this file: ``demo:quality`` and ``demo:rows`` with the tables of the demo, which it runs
+if ``out/demo.json`` is missing, and ``benchmark:NAME`` with the last result of that benchmark, if there is
+one. It also copies the demo's pictures to ``docs/images``.
 """
 
 from __future__ import annotations
 
 import json
 import pathlib
-import re
 import shutil
 from typing import Any
 
@@ -82,8 +81,11 @@ def fill(text: str, places: dict[str, str]) -> str:
         What belongs between ``<!-- name -->`` and ``<!-- /name -->``; names without a place are left out.
     """
     for name, content in places.items():
-        place = re.compile(f"(<!-- {re.escape(name)} -->).*?(<!-- /{re.escape(name)} -->)", re.DOTALL)
-        text = place.sub(lambda found, content=content: f"{found[1]}\n{content}\n{found[2]}", text)
+        start, stop = f"<!-- {name} -->", f"<!-- /{name} -->"
+        before, opened, rest = text.partition(start)
+        _, closed, after = rest.partition(stop)
+        if opened and closed:
+            text = f"{before}{start}\n{content}\n{stop}{after}"
     return text
 
 

@@ -4,6 +4,7 @@ import os
 import zipfile
 import zlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,7 @@ def read_npz(path: str | os.PathLike[str]) -> Dataset:
         If the file cannot be read, lacks these arrays, or their shapes disagree.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with Path(path).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             known = {name: file[name] for name in ("images", "vectors", "labels", "alphabet") if name in file}
     except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path} is not a readable .npz file: {error}") from error

@@ -251,7 +251,7 @@ class Trainer(Embedder):
         directory : path
             Made where missing. A model saved there before is replaced, as a whole or not at all.
         """
-        settings = {f.name: getattr(self, f.name) for f in fields(self) if f.kw_only}
+        settings = {f.name: getattr(self, f.name) for f in fields(self) if f.kw_only and f.init}
         del settings["device"], settings["threads"]  # of this machine, not of the model
         config = {
             "metric": METRIC,

@@ -12,16 +12,18 @@ Build an index over objects with a metric, and ask it for the nearest objects or
 # The packages first: the functions `indexes` and `metrics` then stand under the names of the packages.
 from . import indexes as _structures
 from . import metrics as _families
+from .batch import Browser
+from .checking import LawReport, check_metric
 from .errors import MetricSpaceError
 from .hits import Balls, Counts, Hits
-from .index import Browser, indexes
+from .index import indexes
 from .indexes.aesa import AESA
 from .indexes.ghtree import GHTree
 from .indexes.laesa import LAESA
 from .indexes.linear import LinearScan
 from .indexes.mtree import MTree
 from .indexes.vptree import VPTree
-from .laws import LawReport, Laws, Metric, check_metric, metric, metrics
+from .laws import Laws, Metric, metric, metrics
 from .storage import load
 
 __version__ = "0.1.0"

@@ -10,14 +10,12 @@ final radius.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from .bounds import Slack
-from .kernels import kernel
-
-Array = Any
+from .kernels import Array, kernel
 
 # Kinds of question.
 KNN, RANGE, COUNT, BROWSE = 0, 1, 2, 3
@@ -55,7 +53,7 @@ class Answer(NamedTuple):
 
 
 @kernel
-def start(answer, radius):  # type: ignore[no-untyped-def]
+def start(answer: Answer, radius: float) -> None:
     """Forget everything and accept objects up to `radius`."""
     answer.wholes[:] = 0
     answer.reals[PASSED] = np.inf
@@ -63,7 +61,7 @@ def start(answer, radius):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def shrink(answer, radius):  # type: ignore[no-untyped-def]
+def shrink(answer: Answer, radius: float) -> None:
     """Set the radius, and what follows from it."""
     slack = answer.slack
     answer.reals[RADIUS] = radius
@@ -72,7 +70,7 @@ def shrink(answer, radius):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def may_contain(answer, bound):  # type: ignore[no-untyped-def]
+def may_contain(answer: Answer, bound: float) -> bool:
     """Whether a region no nearer than `bound` must be looked at."""
     if bound <= answer.reals[REACH]:
         return True
@@ -82,25 +80,25 @@ def may_contain(answer, bound):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def pass_over(answer, bound):  # type: ignore[no-untyped-def]
+def pass_over(answer: Answer, bound: float) -> None:
     """Remember that something no nearer than `bound` was not looked at."""
     answer.reals[PASSED] = min(answer.reals[PASSED], bound)
 
 
 @kernel
-def affordable(answer):  # type: ignore[no-untyped-def]
+def affordable(answer: Answer) -> bool:
     """Whether the budget allows one more distance."""
     return answer.wholes[COST] < answer.budget
 
 
 @kernel
-def admissible(answer, slot):  # type: ignore[no-untyped-def]
+def admissible(answer: Answer, slot: int) -> bool:
     """Whether the filter lets this object into the answer."""
     return answer.mask.shape[0] == 0 or answer.mask[slot] != 0
 
 
 @kernel
-def offer(answer, slot, d):  # type: ignore[no-untyped-def]
+def offer(answer: Answer, slot: int, d: float) -> None:
     """Keep an object at distance `d`, if it belongs."""
     if not d <= answer.reals[RADIUS] or not admissible(answer, slot):
         return
@@ -123,7 +121,7 @@ def offer(answer, slot, d):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def finish(answer):  # type: ignore[no-untyped-def]
+def finish(answer: Answer) -> None:
     """Sort what was kept by (distance, position), and say whether it is proven exact."""
     # What was passed over cannot change an answer whose radius it lies beyond.
     answer.wholes[PROVEN] = answer.reals[PASSED] > answer.reals[RADIUS]
@@ -138,13 +136,13 @@ def finish(answer):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def before(d, position, other, other_position):  # type: ignore[no-untyped-def]
-    """The one order of all results: by distance, then by position."""
+def before(d: float, position: int, other: float, other_position: int) -> bool:
+    """Whether one object comes before another: by distance, then by position."""
     return d < other or (d == other and position < other_position)
 
 
 @kernel
-def rise(answer, i, d, position):  # type: ignore[no-untyped-def]
+def rise(answer: Answer, i: int, d: float, position: int) -> None:
     """Put an object into place `i` of the heap, and upwards."""
     while i > 0:
         parent = (i - 1) // 2
@@ -158,13 +156,16 @@ def rise(answer, i, d, position):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def sink(answer, size, d, position):  # type: ignore[no-untyped-def]
+def sink(answer: Answer, size: int, d: float, position: int) -> None:
     """Put an object at the top of a heap of `size`, and downwards."""
     i = 0
     while 2 * i + 1 < size:
         child = 2 * i + 1
         if child + 1 < size and before(
-            answer.distances[child], answer.positions[child], answer.distances[child + 1], answer.positions[child + 1]
+            answer.distances[child],
+            answer.positions[child],
+            answer.distances[child + 1],
+            answer.positions[child + 1],
         ):
             child += 1
         if not before(d, position, answer.distances[child], answer.positions[child]):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .kernels import kernel
+from .kernels import Array, kernel
 
 
 class Slack(NamedTuple):
@@ -22,26 +22,26 @@ class Slack(NamedTuple):
 
 
 @kernel
-def allowance(slack, reach):  # type: ignore[no-untyped-def]
+def allowance(slack: Slack, reach: float) -> float:
     """Return the most by which a sum of distances of total length `reach` may be wrong."""
     return slack.relative * reach + slack.absolute
 
 
 @kernel
-def object_pivot(to_query, to_object, slack):  # type: ignore[no-untyped-def]
+def object_pivot(to_query: float, to_object: float, slack: Slack) -> float:
     """d(q, o) ≥ |d(q, p) − d(p, o)|, for a pivot p."""
     return abs(to_query - to_object) - allowance(slack, to_query + to_object)
 
 
 @kernel
-def raise_bounds(bounds, to_objects, to_query, slack):  # type: ignore[no-untyped-def]
+def raise_bounds(bounds: Array, to_objects: Array, to_query: float, slack: Slack) -> None:
     """Raise the bounds of several objects to those by a pivot whose distances to them are stored."""
     for j in range(to_objects.shape[0]):
         bounds[j] = max(bounds[j], object_pivot(to_query, np.float64(to_objects[j]), slack))
 
 
 @kernel
-def range_pivot(to_query, least, most, slack):  # type: ignore[no-untyped-def]
+def range_pivot(to_query: float, least: float, most: float, slack: Slack) -> float:
     """d(q, o) ≥ max(least − d(q, p), d(q, p) − most), where least ≤ d(p, o) ≤ most."""
     inner = least - to_query - allowance(slack, least + to_query)
     outer = to_query - most - allowance(slack, to_query + most)
@@ -49,12 +49,12 @@ def range_pivot(to_query, least, most, slack):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def pivot_ball(to_query, to_pivot, cover, slack):  # type: ignore[no-untyped-def]
+def pivot_ball(to_query: float, to_pivot: float, cover: float, slack: Slack) -> float:
     """d(q, o) ≥ |d(q, p) − d(p, c)| − cover, for every o in the ball of that radius about c."""
     return abs(to_query - to_pivot) - cover - allowance(slack, to_query + to_pivot + cover)
 
 
 @kernel
-def double_pivot(to_near, to_far, slack):  # type: ignore[no-untyped-def]
+def double_pivot(to_near: float, to_far: float, slack: Slack) -> float:
     """d(q, o) ≥ (d(q, near) − d(q, far)) / 2, where o is no nearer to `far` than to `near`."""
     return (to_near - to_far - allowance(slack, to_near + to_far)) / 2

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from .answer import admissible, may_contain
+from .answer import Answer, admissible, may_contain
 from .bounds import object_pivot
-from .kernels import kernel
-from .traversal import POOL, measure, offer_child, sift
-
-Array = Any
+from .kernels import Array, kernel
+from .traversal import POOL, Desk, measure, offer_child, sift
 
 
 @kernel
-def bound_all(table, skip, pivots, answer, desk):  # type: ignore[no-untyped-def]
+def bound_all(table: Array, skip: Array, pivots: int, answer: Answer, desk: Desk) -> None:
     """Fill the pool with the objects whose bound by the first `pivots` columns may belong, and offer it.
 
     ``table[slot, p]`` holds d(object, pivot p), ``desk.memo[p]`` holds d(query, pivot p); objects with
@@ -42,7 +40,7 @@ def bound_all(table, skip, pivots, answer, desk):  # type: ignore[no-untyped-def
 
 
 @kernel
-def refine_next(space, query, answer, desk):  # type: ignore[no-untyped-def]
+def refine_next(space: Any, query: Any, answer: Answer, desk: Desk) -> None:
     """Measure the object of least bound, and offer what is left."""
     last = desk.wholes[POOL] - 1
     desk.wholes[POOL] = last
@@ -53,7 +51,7 @@ def refine_next(space, query, answer, desk):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def offer_pool(answer, desk):  # type: ignore[no-untyped-def]
+def offer_pool(answer: Answer, desk: Desk) -> None:
     """Offer the pool, if it is not empty, by the bound of its next object."""
     if desk.wholes[POOL] > 0:
         offer_child(desk, answer, 0, desk.pool_keys[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Self
 
@@ -41,7 +42,9 @@ class Ids:
         """Return a numbering with `count` further objects, named if the earlier ones are."""
         if given is None:
             if self.names is not None:
-                raise InvalidArgument("the indexed objects have ids of their own: give ids for the further ones")
+                raise InvalidArgument(
+                    "the indexed objects have ids of their own: give ids for the further ones"
+                )
             return type(self)(self.count + count, None, self.removed)
         fresh = _validated(given, count)
         if self.count and self.names is None:
@@ -51,8 +54,8 @@ class Ids:
             raise WrongType("ids must be all integers or all strings, like those given before")
         grown = type(self)(self.count + count, names, self.removed)
         if len(grown.places) != grown.count - len(self.removed):
-            seen: set[Any] = set()
-            double = next(n for i, n in enumerate(names.tolist()) if i not in self.removed and (n in seen or seen.add(n)))
+            names_given = Counter(n for i, n in enumerate(names.tolist()) if i not in self.removed)
+            double = names_given.most_common(1)[0][0]
             raise InvalidArgument(f"every object needs an id of its own, given {double!r} more than once")
         return grown
 
@@ -111,7 +114,9 @@ def _validated(given: Any, count: int) -> npt.NDArray[Any]:
         raise InvalidArgument(f"expected one id for each of {count} objects, given {len(names)}")
     if all(isinstance(name, (int, np.integer)) and not isinstance(name, bool) for name in names):
         if min(names, default=0) < 0:
-            raise InvalidArgument(f"ids must not be negative, given {min(names)}: −1 marks missing neighbours")
+            raise InvalidArgument(
+                f"ids must not be negative, given {min(names)}: −1 marks missing neighbours"
+            )
         if max(names, default=0) > np.iinfo(np.int64).max:
             raise InvalidArgument(f"ids must fit in 64 bits, given {max(names)}: use strings")
         return np.array(names, np.int64)

@@ -43,6 +43,9 @@ from numba.extending import overload
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+Array = Any
+"""An array inside a kernel, where Numba knows the type of its elements."""
+
 COMPILED = not config.DISABLE_JIT
 """False under ``NUMBA_DISABLE_JIT=1``, when the same source runs interpreted."""
 
@@ -93,7 +96,9 @@ def generic(stub: F) -> Any:
         pick: Any = lambda *arguments: _body(call, getattr(arguments[0], "instance_class", None))  # noqa: E731
         pick.__signature__ = inspect.signature(stub)
         # `_nrt` stays unset so that a body follows the kernel that calls it.
-        overload(stub, jit_options={"nogil": True, "error_model": "numpy", "forceinline": True}, strict=False)(pick)
+        overload(
+            stub, jit_options={"nogil": True, "error_model": "numpy", "forceinline": True}, strict=False
+        )(pick)
     else:
 
         @functools.wraps(stub)
@@ -112,7 +117,7 @@ def _body(function: Any, cls: type | None) -> Any:
 # --- the cache -------------------------------------------------------------------------------------
 
 
-class Cache(FunctionCache):
+class Cache(FunctionCache):  # type: ignore[misc]  # Numba is untyped
     """Compiled code by the digest of all that it was made from."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -122,13 +127,16 @@ class Cache(FunctionCache):
 
     def _path(self, signature: Any, codegen: Any) -> pathlib.Path:
         captured = _captured(self._function)
-        typed = [*getattr(signature, "args", signature), *(value for value in captured if isinstance(value, types.Type))]
+        typed = [
+            *getattr(signature, "args", signature),
+            *(value for value in captured if isinstance(value, types.Type)),
+        ]
         classes = {cls for ty in typed for cls in _classes(ty)}
         purpose = [*map(str, typed), *map(_qualified, sorted(classes, key=_qualified))]
         purpose += [_qualified(value.py_func) for value in captured if isinstance(value, Dispatcher)]
         purpose += [numba.__version__, llvmlite.__version__, repr(codegen.magic_tuple())]
         text = "\n".join(_reach(self._function, classes, set()))
-        name = self._impl.filename_base
+        name = _qualified(self._function).replace("<", "").replace(">", "")
         return self._directory / f"{name}.{_hash(repr(purpose))}.{_hash(text)}.nbc"
 
     def _load_overload(self, sig: Any, target_context: Any) -> Any:
@@ -165,7 +173,7 @@ def _captured(function: Any) -> list[Any]:
 
 def _classes(ty: Any) -> Iterator[type]:
     """Yield the Python classes of the named tuples inside a Numba type."""
-    if isinstance(ty, types.BaseNamedTuple):
+    if hasattr(ty, "instance_class"):
         yield ty.instance_class
     for part in getattr(ty, "types", ()):
         yield from _classes(part)

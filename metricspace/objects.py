@@ -445,7 +445,9 @@ class Matrix(Objects):
     def encode(self, data: Any) -> Self:
         matrix = _finite(_as_matrix(data, self.matrix.shape[1]), allow_empty=True).astype(np.float64)
         if matrix.min(initial=0.0) < 0:
-            raise InvalidArgument("expected distances of each query to every indexed object, given negative ones")
+            raise InvalidArgument(
+                "expected distances of each query to every indexed object, given negative ones"
+            )
         return type(self)(matrix, np.arange(len(matrix)))
 
     def extended(self, data: Any) -> Self:

@@ -6,11 +6,11 @@ so that duplicates in any number are divided like all else.
 
 from __future__ import annotations
 
-from .kernels import kernel
+from .kernels import Array, kernel
 
 
 @kernel
-def divide_at(keys, order, start, stop, middle):  # type: ignore[no-untyped-def]
+def divide_at(keys: Array, order: Array, start: int, stop: int, middle: int) -> None:
     """Reorder two arrays so that the least ``middle − start`` keys of a span come first (Hoare 1961)."""
     low, high = start, stop - 1
     while low < high:
@@ -35,7 +35,7 @@ def divide_at(keys, order, start, stop, middle):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def divide_by_sign(keys, order, start, stop):  # type: ignore[no-untyped-def]
+def divide_by_sign(keys: Array, order: Array, start: int, stop: int) -> int:
     """Reorder two arrays so that negative keys come first and positive ones last; return where to divide.
 
     Keys of 0 lie between; among them the division is as near to the middle of the span as they allow.
@@ -56,6 +56,6 @@ def divide_by_sign(keys, order, start, stop):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def swap(order, i, j):  # type: ignore[no-untyped-def]
+def swap(order: Array, i: int, j: int) -> None:
     """Exchange two places."""
     order[i], order[j] = order[j], order[i]

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .construction import COST, SEED
-from .kernels import kernel
-from .space import estimate, prepare
+from .kernels import Array, kernel
+from .space import Room, estimate, prepare
 
 
 @kernel
-def random_below(state, limit):  # type: ignore[no-untyped-def]
+def random_below(state: Array, limit: int) -> int:
     """Return a number from 0 to limit − 1 (SplitMix64: Steele, Lea, Flood 2014)."""
     state[SEED] += np.int64(-7046029254386353131)
     z = np.uint64(state[SEED])
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     z = z ^ (z >> np.uint64(31))
-    return np.int64(z % np.uint64(limit))
+    return np.int64(z % np.uint64(limit))  # type: ignore[return-value]
 
 
 @kernel
-def widest_spread(space, order, start, stop, candidates, sample, room, state):  # type: ignore[no-untyped-def]
+def widest_spread(
+    space: Any, order: Array, start: int, stop: int, candidates: int, sample: int, room: Room, state: Array
+) -> int:
     """Return the place of the object, of some candidates, whose distances to a sample vary most.
 
     A pivot prunes by how much its distances differ from object to object, hence by their variance
@@ -47,7 +51,9 @@ def widest_spread(space, order, start, stop, candidates, sample, room, state):  
 
 
 @kernel
-def farthest_of(space, order, start, stop, query, sample, state):  # type: ignore[no-untyped-def]
+def farthest_of(
+    space: Any, order: Array, start: int, stop: int, query: Any, sample: int, state: Array
+) -> int:
     """Return the place of the object, of a sample, that is farthest from a query."""
     best = start
     most = -1.0

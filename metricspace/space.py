@@ -28,9 +28,7 @@ from numba.core import types
 from numba.core.ccallback import CFunc
 from numba.extending import intrinsic
 
-from .kernels import COMPILED, OPTIONS, Cache, generic, kernel
-
-Array = Any  # inside kernels, where Numba knows the element type
+from .kernels import COMPILED, OPTIONS, Array, Cache, generic, kernel
 
 
 class RowSpace(NamedTuple):
@@ -63,42 +61,42 @@ def make_room(words: int) -> Room:
 
 
 @generic
-def prepare(space, queries, i, room):  # type: ignore[no-untyped-def]
+def prepare(space: Any, queries: Any, i: int, room: Room) -> Any:
     """Return query `i` of the space `queries`, ready to be compared with objects of `space`."""
 
 
 @generic
-def distance(space, i, query):  # type: ignore[no-untyped-def]
+def distance(space: Any, i: int, query: Any) -> Any:
     """Return the canonical distance of object `i` to a prepared query."""
 
 
 @generic
-def estimate(space, i, query):  # type: ignore[no-untyped-def]
+def estimate(space: Any, i: int, query: Any) -> Any:
     """Return a value within the space's `Slack` of the canonical distance."""
 
 
 @generic
-def settle(space, i, query, estimated):  # type: ignore[no-untyped-def]
+def settle(space: Any, i: int, query: Any, estimated: float) -> Any:
     """Return the canonical distance of object `i`, whose estimate is known."""
 
 
 @estimate.of(object)
-def _(space, i, query):  # type: ignore[no-untyped-def]
+def _(space: Any, i: int, query: Any) -> float:
     return distance(space, i, query)
 
 
 @settle.of(object)
-def _(space, i, query, estimated):  # type: ignore[no-untyped-def]
+def _(space: Any, i: int, query: Any, estimated: float) -> float:
     return estimated
 
 
 @prepare.of(RowSpace)
-def _(space, queries, i, room):  # type: ignore[no-untyped-def]
+def _(space: RowSpace, queries: RowSpace, i: int, room: Room) -> Any:
     return RowQuery(queries.rows[i])
 
 
 @kernel
-def fill_distances(space, queries, first, last, room, out):  # type: ignore[no-untyped-def]
+def fill_distances(space: Any, queries: Any, first: int, last: int, room: Room, out: Array) -> int:
     """Write the canonical distances of queries `first` to `last` to every object."""
     for i in range(first, last):
         query = prepare(space, queries, i, room)
@@ -134,10 +132,10 @@ class AddressedQuery(NamedTuple):
 
 
 @intrinsic
-def address(typing, array):  # type: ignore[no-untyped-def]
+def address(typing: Any, array: Any) -> Any:
     """Return where the data of an array begin."""
 
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
         return builder.ptrtoint(data, ir.IntType(64))
 
@@ -145,10 +143,10 @@ def address(typing, array):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def store(typing, at, value):  # type: ignore[no-untyped-def]
+def store(typing: Any, at: Any, value: Any) -> Any:
     """Keep a tuple at an address, as the machine holds it."""
 
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         where, kept = arguments
         builder.store(kept, builder.inttoptr(where, kept.type.as_pointer()), align=8)
         return context.get_dummy_value()
@@ -157,10 +155,10 @@ def store(typing, at, value):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def load(typing, at, reference):  # type: ignore[no-untyped-def]
+def load(typing: Any, at: Any, reference: Any) -> Any:
     """Return the tuple of a known type that was kept at an address."""
 
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind = context.get_value_type(signature.return_type)
         return builder.load(builder.inttoptr(arguments[0], kind.as_pointer()), align=8)
 
@@ -168,13 +166,13 @@ def load(typing, at, reference):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def load_query(typing, at, space):  # type: ignore[no-untyped-def]
+def load_query(typing: Any, at: Any, space: Any) -> Any:
     """Return the query kept at an address; its type is what `prepare` makes for this space."""
     room = numba.typeof(make_room(1))
     asked = (space.instance_type, space.instance_type, types.int64, room)
     query = typing.resolve_value_type(prepare).get_call_type(typing, asked, {}).return_type
 
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind = context.get_value_type(signature.return_type)
         return builder.load(builder.inttoptr(arguments[0], kind.as_pointer()), align=8)
 
@@ -182,19 +180,19 @@ def load_query(typing, at, space):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def call_prepare(typing, at, frame, queries, i, room):  # type: ignore[no-untyped-def]
+def call_prepare(typing: Any, at: Any, frame: Any, queries: Any, i: Any, room: Any) -> Any:
     """Call the function at an address to prepare a query in the frame of a room."""
     return types.void(*[types.int64] * 5), _caller(ir.VoidType())
 
 
 @intrinsic
-def call_distance(typing, at, frame, i, query):  # type: ignore[no-untyped-def]
+def call_distance(typing: Any, at: Any, frame: Any, i: Any, query: Any) -> Any:
     """Call the function at an address for one distance."""
     return types.float64(*[types.int64] * 4), _caller(ir.DoubleType())
 
 
 def _caller(result: ir.Type) -> Callable[..., Any]:
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         at, *passed = arguments
         shape = ir.FunctionType(result, [ir.IntType(64)] * len(passed))
         value = builder.call(builder.inttoptr(at, shape.as_pointer()), passed)
@@ -204,7 +202,7 @@ def _caller(result: ir.Type) -> Callable[..., Any]:
 
 
 @prepare.of(Addressed)
-def _(space, queries, i, room):  # type: ignore[no-untyped-def]
+def _(space: Addressed, queries: Addressed, i: int, room: Room) -> Any:
     if queries.prepare_at == 0:
         return AddressedQuery(space.distance_at, i, i, room.fault)
     own = address(room.frame)
@@ -214,12 +212,12 @@ def _(space, queries, i, room):  # type: ignore[no-untyped-def]
 
 
 @distance.of(Addressed)
-def _(space, i, query):  # type: ignore[no-untyped-def]
+def _(space: Addressed, i: int, query: Any) -> float:
     return checked(call_distance(query.distance_at, address(space.frame), i, query.at), i, query)
 
 
 @kernel
-def checked(d, i, query):  # type: ignore[no-untyped-def]
+def checked(d: float, i: int, query: Any) -> float:
     """Return a distance that a metric gave, and note a fault if it is none."""
     if not 0.0 <= d < np.inf:
         query.fault[0] = 1
@@ -242,17 +240,17 @@ class CalledQuery(NamedTuple):
 
 
 @prepare.of(Called)
-def _(space, queries, i, room):  # type: ignore[no-untyped-def]
+def _(space: Called, queries: Called, i: int, room: Room) -> Any:
     return CalledQuery(i, room.fault)
 
 
 @distance.of(Called)
-def _(space, i, query):  # type: ignore[no-untyped-def]
+def _(space: Called, i: int, query: Any) -> float:
     return checked(space.function(0, i, query.number), i, query)
 
 
 @kernel
-def _keep(space, frame):  # type: ignore[no-untyped-def]
+def _keep(space: Any, frame: Array) -> None:
     store(address(frame), space)
 
 
@@ -290,18 +288,19 @@ def by_callback(function: Callable[[int, int, int], float]) -> tuple[Any, Any]:
 def _entry_points(kind: Any, function: Function | None) -> tuple[int, int]:
     room = numba.typeof(make_room(1))
 
-    def prepare_into(space_at, queries_at, i, room_at):  # type: ignore[no-untyped-def]
+    def prepare_into(space_at: int, queries_at: int, i: int, room_at: int) -> None:
         scratch = load(room_at, room)
         query = prepare(load(space_at, kind), load(queries_at, kind), i, scratch)
         store(room_at + 8 * _QUERY, query)
 
-    def metric_distance(space_at, i, query_at):  # type: ignore[no-untyped-def]
+    def metric_distance(space_at: int, i: int, query_at: int) -> float:
         return distance(load(space_at, kind), i, load_query(query_at, kind))
 
-    def users_distance(space_at, i, query_at):  # type: ignore[no-untyped-def]
+    def users_distance(space_at: int, i: int, query_at: int) -> float:
         # An exception becomes NaN, which is a fault; Python then calls the function again to show it.
         try:
-            return np.float64(function(load(space_at, kind).rows[i], load_query(query_at, kind).row))
+            row, query = load(space_at, kind).rows[i], load_query(query_at, kind).row
+            return np.float64(function(row, query))  # type: ignore[misc]
         except Exception:
             return np.nan
 
@@ -316,7 +315,7 @@ def _entry_points(kind: Any, function: Function | None) -> tuple[int, int]:
 def _compiled_address(body: Callable[..., Any], signature: Any) -> int:
     # A user's function may allocate, and must not be left without reference counts.
     options = {**OPTIONS, "_nrt": "function" in body.__code__.co_freevars}
-    compiled = CFunc(body, (signature.args, signature.return_type), {}, options)
+    compiled: Any = CFunc(body, (signature.args, signature.return_type), {}, options)
     compiled._cache = Cache(body)
     compiled.compile()
     _ALIVE.append(compiled)

@@ -79,7 +79,11 @@ def _taken_apart(index: BaseIndex) -> tuple[dict[str, Any], Arrays]:
         "version": VERSION,
         "structure": index.key,
         "params": params,
-        "metric": {"name": index.metric.name, "params": index.metric.params, "own": index.metric.function is not None},
+        "metric": {
+            "name": index.metric.name,
+            "params": index.metric.params,
+            "own": index.metric.function is not None,
+        },
         "objects": {"kind": container.kind, **container.header()},
         "tree": scalars,
         "ids": {
@@ -104,7 +108,7 @@ def _checksum(array: npt.NDArray[Any]) -> int:
 
 def load(
     path: str | os.PathLike[str],
-    metric: str | Metric | Any = None,  # noqa: A002
+    metric: str | Metric | Any = None,
     *,
     objects: Any = None,
     mmap: bool = False,
@@ -141,7 +145,9 @@ def load(
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise StorageError(f"{path} is damaged or no file of this library: {error}") from error
     if header["version"] > VERSION:
-        raise StorageError(f"{path} has format {header['version']}, newer than {VERSION}: update metricspace-search")
+        raise StorageError(
+            f"{path} has format {header['version']}, newer than {VERSION}: update metricspace-search"
+        )
     for name, checksum in header["checksums"].items():
         if name not in arrays or (not mmap and _checksum(arrays[name]) != checksum):
             raise StorageError(f"{path} is damaged: the array {name!r} does not match its checksum")
@@ -177,7 +183,9 @@ def _metric_of(stored: dict[str, Any], given: Any, path: pathlib.Path) -> Metric
     name = stored["name"]
     if given is None:
         if stored["own"]:
-            raise StorageError(f"{path} was built with your own metric {name!r}: pass it, load(path, metric={name})")
+            raise StorageError(
+                f"{path} was built with your own metric {name!r}: pass it, load(path, metric={name})"
+            )
         return metric(name, **stored["params"])
     used = metric(given)
     if (used.name, used.params) != (name, stored["params"]):
@@ -197,7 +205,8 @@ def _put_together(header: dict[str, Any], arrays: Arrays, used: Metric, objects:
         given = used.objects(objects)
         if given.kind != kind.kind or len(given) != len(index._order):
             raise StorageError(
-                f"expected the {len(index._order)} {kind.kind} that were indexed, given {len(given)} {given.kind}"
+                f"expected the {len(index._order)} {kind.kind} that were indexed, "
+                f"given {len(given)} {given.kind}"
             )
         index._objects = given.take(index._order)
     if not np.allclose(_sample(used, index._objects), header["sample"], rtol=1e-6, atol=1e-12):

@@ -37,8 +37,10 @@ def jobs(n_jobs: int | None) -> int:
     return n_jobs
 
 
-def run(tasks: Sequence[Callable[[], T]], cancel: Callable[[], None], tick: Callable[[], None] | None = None) -> list[T]:
-    """Run tasks on threads and return their results; interrupted, cancel them and wait until they have stopped.
+def run(
+    tasks: Sequence[Callable[[], T]], cancel: Callable[[], None], tick: Callable[[], None] | None = None
+) -> list[T]:
+    """Run tasks on threads and return their results; interrupted, cancel them and wait for their end.
 
     The caller only waits, and looks up ten times a second: a signal that another thread received would not
     wake it. `tick` is called as often.

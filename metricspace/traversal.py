@@ -35,10 +35,8 @@ from .answer import (
     pass_over,
     start,
 )
-from .kernels import generic, kernel
-from .space import estimate, prepare, settle
-
-Array = Any
+from .kernels import Array, generic, kernel
+from .space import Room, estimate, prepare, settle
 
 DEPTH_FIRST, BEST_FIRST = 0, 1
 
@@ -95,25 +93,25 @@ def enlarged(desk: Desk) -> Desk:
 
 
 @generic
-def begin(tree, space, query, answer, desk):  # type: ignore[no-untyped-def]
+def begin(tree: Any, space: Any, query: Any, answer: Answer, desk: Desk) -> Any:
     """Measure what every query measures first, and offer where to begin."""
 
 
 @begin.of(object)
-def _(tree, space, query, answer, desk):  # type: ignore[no-untyped-def]
+def _(tree: Any, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
     offer_child(desk, answer, 0, 0.0)
 
 
 @generic
-def expand(tree, node, space, query, answer, desk):  # type: ignore[no-untyped-def]
-    """Measure the objects of a node and offer its children: all in which one structure differs from another."""
+def expand(tree: Any, node: int, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
+    """Measure the objects of a node and offer its children: all in which structures differ."""
 
 
 # --- what a structure may do -------------------------------------------------------------------------
 
 
 @kernel
-def afford(answer, desk):  # type: ignore[no-untyped-def]
+def afford(answer: Answer, desk: Desk) -> bool:
     """Whether one more distance may be computed; if not, the rest of this node is passed over."""
     if affordable(answer):
         return True
@@ -122,7 +120,7 @@ def afford(answer, desk):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def measure(space, slot, query, answer, desk):  # type: ignore[no-untyped-def]
+def measure(space: Any, slot: int, query: Any, answer: Answer, desk: Desk) -> float:
     """Compute a distance, offer the object to the answer, and return the distance to reason with."""
     d = reckon(space, slot, query, answer)
     offer_measured(space, slot, d, query, answer, desk)
@@ -130,14 +128,14 @@ def measure(space, slot, query, answer, desk):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def reckon(space, slot, query, answer):  # type: ignore[no-untyped-def]
+def reckon(space: Any, slot: int, query: Any, answer: Answer) -> float:
     """Compute a distance to reason with, for an object that is offered elsewhere."""
     answer.wholes[COST] += 1
     return estimate(space, slot, query)
 
 
 @kernel
-def offer_measured(space, slot, d, query, answer, desk):  # type: ignore[no-untyped-def]
+def offer_measured(space: Any, slot: int, d: float, query: Any, answer: Answer, desk: Desk) -> None:
     """Offer an object whose estimated distance is known."""
     if d > answer.reals[ADMIT]:
         return
@@ -149,7 +147,7 @@ def offer_measured(space, slot, d, query, answer, desk):  # type: ignore[no-unty
 
 
 @kernel
-def consider(space, slot, bound, query, answer, desk):  # type: ignore[no-untyped-def]
+def consider(space: Any, slot: int, bound: float, query: Any, answer: Answer, desk: Desk) -> None:
     """Measure an object no nearer than `bound`, if it may belong: now, or best first, in its turn."""
     if not may_contain(answer, bound) or not admissible(answer, slot):
         return
@@ -160,7 +158,7 @@ def consider(space, slot, bound, query, answer, desk):  # type: ignore[no-untype
 
 
 @kernel
-def offer_child(desk, answer, node, bound):  # type: ignore[no-untyped-def]
+def offer_child(desk: Desk, answer: Answer, node: int, bound: float) -> None:
     """Put a node no nearer than `bound` into the frontier, if it may contain an answer."""
     bound = max(bound, desk.bound[0])  # no child is nearer than its parent
     if not may_contain(answer, bound):
@@ -182,7 +180,7 @@ def offer_child(desk, answer, node, bound):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def push(desk, key, tag, number):  # type: ignore[no-untyped-def]
+def push(desk: Desk, key: float, tag: int, number: int) -> None:
     """Add an item to the heap."""
     item = (tag << _TAG) | number
     i = desk.wholes[SIZE]
@@ -199,7 +197,7 @@ def push(desk, key, tag, number):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def pop(desk):  # type: ignore[no-untyped-def]
+def pop(desk: Desk) -> int:
     """Take the next item from the frontier; its key is left in ``desk.bound``."""
     last = desk.wholes[SIZE] - 1
     desk.wholes[SIZE] = last
@@ -214,12 +212,13 @@ def pop(desk):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def sift(keys, items, size, key, item, i):  # type: ignore[no-untyped-def]
+def sift(keys: Array, items: Array, size: int, key: float, item: int, i: int) -> None:
     """Put an item into place `i` of a min-heap of `size`, and downwards."""
     while 2 * i + 1 < size:
         child = 2 * i + 1
         if child + 1 < size and (
-            keys[child + 1] < keys[child] or (keys[child + 1] == keys[child] and items[child + 1] < items[child])
+            keys[child + 1] < keys[child]
+            or (keys[child + 1] == keys[child] and items[child + 1] < items[child])
         ):
             child += 1
         if key < keys[child] or (key == keys[child] and item < items[child]):
@@ -235,7 +234,7 @@ def sift(keys, items, size, key, item, i):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def traverse(tree, space, query, answer, desk, fault):  # type: ignore[no-untyped-def]
+def traverse(tree: Any, space: Any, query: Any, answer: Answer, desk: Desk, fault: Array) -> int:
     """Answer one query, or say why not yet. Taken up again, it goes on where it was."""
     if answer.wholes[BEGUN] == 0:
         answer.wholes[BEGUN] = 1
@@ -273,7 +272,23 @@ def traverse(tree, space, query, answer, desk, fault):  # type: ignore[no-untype
 
 
 @kernel
-def search(tree, space, queries, room, desk, blank, radii, masks, positions, distances, reals, wholes, k, span, used):  # type: ignore[no-untyped-def]
+def search(
+    tree: Any,
+    space: Any,
+    queries: Any,
+    room: Room,
+    desk: Desk,
+    blank: Answer,
+    radii: Array,
+    masks: Array,
+    positions: Array,
+    distances: Array,
+    reals: Array,
+    wholes: Array,
+    k: int,
+    span: Array,
+    used: Array,
+) -> int:
     """Answer the queries of a span, and return how it went.
 
     ``span`` holds the next query and the end; ``used`` how much of the result buffers is taken. ``blank``

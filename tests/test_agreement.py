@@ -17,7 +17,7 @@ def index(structure, workload):
 
 @pytest.fixture(scope="module")
 def rows(workload):
-    """The oracle's distances; where its arithmetic differs from the metric's, the metric's own, checked against it."""
+    """The oracle's distances, or, where its arithmetic differs, the metric's own, which it checks."""
     expected = truth(workload)
     if workload.exact_arithmetic:
         return expected

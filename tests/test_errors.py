@@ -83,7 +83,11 @@ def test_questions_that_cannot_be_answered(index, call, error, says):
 
 
 def test_unknown_arguments_are_refused(index):
-    for call in (lambda: index.knn(X, knn=3), lambda: ms.VPTree(leafsize=3), lambda: ms.metric("euclidean", p=3)):
+    for call in (
+        lambda: index.knn(X, knn=3),
+        lambda: ms.VPTree(leafsize=3),
+        lambda: ms.metric("euclidean", p=3),
+    ):
         with pytest.raises(TypeError):
             call()
 
@@ -100,7 +104,7 @@ def test_what_is_no_metric_is_refused_with_the_remedy(metric, says):
 def test_unknown_names():
     with pytest.raises(errors.UnknownName, match="levenshtein"):
         ms.VPTree("levenstein")
-    with pytest.raises(errors.NotAMetric, match="p = 0.5"):
+    with pytest.raises(errors.NotAMetric, match=r"p = 0\.5"):
         ms.metric("minkowski", p=0.5)
     with pytest.raises(errors.InvalidArgument, match="p ≥ 1"):
         ms.metric("minkowski", p=float("nan"))
@@ -158,7 +162,11 @@ def test_memory_is_estimated_before_it_is_taken(structure):
         ([-1, *range(49)], errors.InvalidArgument, "negative"),
         (range(3), errors.InvalidArgument, "given 3"),
         ([0.5] * 50, errors.WrongType, "integers or all strings"),
-        ([1, *"abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvw"], errors.WrongType, "integers or all strings"),
+        (
+            [1, *"abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvw"],
+            errors.WrongType,
+            "integers or all strings",
+        ),
         ("ab" * 25, errors.WrongType, "single string"),
         ([2**70, *range(49)], errors.InvalidArgument, "64 bits"),
     ],

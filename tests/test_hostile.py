@@ -26,15 +26,21 @@ def collinear(random):
 
 
 def subnormal(random):
-    return (_unit(random, (500, 8)) * 1e-41).astype(np.float32), (_unit(random, (8, 8)) * 1e-41).astype(np.float32)
+    return (_unit(random, (500, 8)) * 1e-41).astype(np.float32), (_unit(random, (8, 8)) * 1e-41).astype(
+        np.float32
+    )
 
 
 def tiny(random):
-    return (_unit(random, (500, 8)) * 1e-22).astype(np.float32), (_unit(random, (8, 8)) * 1e-22).astype(np.float32)
+    return (_unit(random, (500, 8)) * 1e-22).astype(np.float32), (_unit(random, (8, 8)) * 1e-22).astype(
+        np.float32
+    )
 
 
 def offset_float32(random):
-    return (_unit(random, (600, 5)) + 1e6).astype(np.float32), (_unit(random, (8, 5)) + 1e6).astype(np.float32)
+    return (_unit(random, (600, 5)) + 1e6).astype(np.float32), (_unit(random, (8, 5)) + 1e6).astype(
+        np.float32
+    )
 
 
 def offset_float64(random):
@@ -48,15 +54,21 @@ def one_far_away(random):
 
 
 def large_numbers(random):
-    return (_unit(random, (400, 4)) * 1e14).astype(np.float32), (_unit(random, (6, 4)) * 1e14).astype(np.float32)
+    return (_unit(random, (400, 4)) * 1e14).astype(np.float32), (_unit(random, (6, 4)) * 1e14).astype(
+        np.float32
+    )
 
 
 def beyond_float32_squares(random):
-    return (_unit(random, (300, 4)) * 1e25).astype(np.float32), (_unit(random, (6, 4)) * 1e25).astype(np.float32)
+    return (_unit(random, (300, 4)) * 1e25).astype(np.float32), (_unit(random, (6, 4)) * 1e25).astype(
+        np.float32
+    )
 
 
 def growing(random):
-    return (2.0 ** np.arange(-40, 60)[:, None] * np.ones((1, 2))).astype(np.float32), np.ones((1, 2), np.float32)
+    return (2.0 ** np.arange(-40, 60)[:, None] * np.ones((1, 2))).astype(np.float32), np.ones(
+        (1, 2), np.float32
+    )
 
 
 def near_ties(random):
@@ -70,7 +82,9 @@ HOSTILE = [duplicates, all_equal, collinear, subnormal, tiny, offset_float32, of
 
 
 CASES = [(make, metric) for make in HOSTILE for metric in ("euclidean", "manhattan", "chebyshev")]
-CASES += [(make, "angular") for make in HOSTILE if make not in (collinear, near_ties)]  # these hold the origin
+CASES += [
+    (make, "angular") for make in HOSTILE if make not in (collinear, near_ties)
+]  # these hold the origin
 
 
 @pytest.mark.parametrize(("make", "metric"), CASES)
@@ -124,7 +138,15 @@ def test_memory_layouts(structure):
     swapped = objects.astype(">f8")
     readonly = objects.astype(np.float32)
     readonly.flags.writeable = False
-    for given in (fortran, striped, swapped, readonly, objects.astype(np.int16), objects.tolist(), objects.astype(np.float16)):
+    for given in (
+        fortran,
+        striped,
+        swapped,
+        readonly,
+        objects.astype(np.int16),
+        objects.tolist(),
+        objects.astype(np.float16),
+    ):
         assert (structure().fit(given).knn(given[:5], 4).positions == expected).all()
 
 

@@ -3,8 +3,6 @@
 import numpy as np
 import pytest
 
-import metricspace as ms
-
 X = np.array([[0.0], [1.0], [1.0], [3.0]])
 
 
@@ -21,4 +19,6 @@ def test_ids_of_the_users_own(structure, ids, missing):
     assert [name for name, _ in index.browse([1.0])] == hits.ids[0].tolist()[:4]
     assert index.objects([names[3], names[0]]).tolist() == [[3.0], [0.0]]
     assert index.knn([[1.0]], 1, filter=[names[3]]).ids[0, 0] == names[3]
-    assert [name for name, _ in zip(*next(iter(index.range([[1.0]], 1.0, filter=[[names[0]]]))), strict=True)] == names[:1]
+    assert [
+        name for name, _ in zip(*next(iter(index.range([[1.0]], 1.0, filter=[[names[0]]]))), strict=True)
+    ] == names[:1]

@@ -1,4 +1,4 @@
-"""Compilation: no reference counts in the search, the cache is hit and never stale, interpreted is the same."""
+"""Compilation: no reference counts, a cache that is hit and never stale, the same when interpreted."""
 
 import os
 import pathlib
@@ -107,7 +107,8 @@ print(hits.ids[0, 0], hits.distances[0, 0].round(3))
     ("file", "before", "after", "metric", "key", "expected"),
     [
         # the body of a metric, called by address
-        ("metrics/vectors.py", "return abs(np.float64(a) - np.float64(b))", "return 3 * abs(np.float64(a) - np.float64(b))",
+        ("metrics/vectors.py", "return abs(np.float64(a) - np.float64(b))",
+         "return 3 * abs(np.float64(a) - np.float64(b))",
          "manhattan", "GHTree", ["3", "1.2"]),
         # a function that metrics share, one of them compiled into the search
         ("metrics/vectors.py", "((a2 + a6) + (a3 + a7))) + rest", "((a2 + a6) + (a3 + a7))) + 4 * rest",
@@ -119,7 +120,8 @@ print(hits.ids[0, 0], hits.distances[0, 0].round(3))
         ("indexes/linear.py", "consider(space, slot, 0.0,", "consider(space, min(slot, 1), 0.0,",
          "manhattan", "LinearScan", ["1", "4.4"]),
         # a constant
-        ("metrics/strings.py", "_ALL = ~np.uint64(0)", "_ALL = np.uint64(1)", "levenshtein", "LinearScan", ["1", "3.0"]),
+        ("metrics/strings.py", "_ALL = ~np.uint64(0)", "_ALL = np.uint64(1)", "levenshtein", "LinearScan",
+         ["0", "4.0"]),
     ],
 )  # fmt: skip
 def test_an_edit_is_seen(copied, file, before, after, metric, key, expected):

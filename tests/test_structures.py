@@ -32,7 +32,9 @@ def test_vptree_bands_and_paths():
             for side, child in enumerate((tree.near[node], tree.far[node])):
                 assert tree.parent[child] == node
                 d = distances(start, tree.start[child], tree.stop[child])
-                np.testing.assert_allclose([min(d), max(d)], tree.band[node, 2 * side : 2 * side + 2], rtol=1e-5)
+                np.testing.assert_allclose(
+                    [min(d), max(d)], tree.band[node, 2 * side : 2 * side + 2], rtol=1e-5
+                )
                 sizes.append(len(d))
             assert sum(sizes) == stop - start - 1
             assert abs(sizes[0] - sizes[1]) <= 1
@@ -52,7 +54,10 @@ def test_ghtree_sides():
     tree, rows = index._tree, index._objects.rows
     for node in np.flatnonzero(tree.near_first >= 0):
         start = tree.start[node]
-        for own, other, child in ((start, start + 1, tree.near_first[node]), (start + 1, start, tree.near_second[node])):
+        for own, other, child in (
+            (start, start + 1, tree.near_first[node]),
+            (start + 1, start, tree.near_second[node]),
+        ):
             for row in rows[tree.start[child] : tree.stop[child]]:
                 assert naive.euclidean(row, rows[own]) <= naive.euclidean(row, rows[other]) * (1 + 1e-5)
     assert sorted(index._order.tolist()) == list(range(400))
@@ -118,4 +123,6 @@ def test_no_more_than_one_copy_of_the_objects(structure):
     rows = index._objects.rows
     assert rows.flags.c_contiguous
     assert rows.nbytes == X.nbytes
-    assert not any(array.nbytes >= X.nbytes for array in index._tree if isinstance(array, np.ndarray)) or structure in (ms.AESA, ms.LAESA, ms.MTree)
+    assert not any(
+        array.nbytes >= X.nbytes for array in index._tree if isinstance(array, np.ndarray)
+    ) or structure in (ms.AESA, ms.LAESA, ms.MTree)

@@ -65,7 +65,10 @@ def test_a_stale_result_is_not_served_for_another_function():
         return numba.njit(lambda a, b: factor * abs(a[0] - b[0]))
 
     for factor in (1.0, 2.0, 3.0):
-        assert ms.LinearScan(scaled(factor)).fit(np.zeros((1, 1))).knn(np.array([[5.0]]), 1).distances[0, 0] == 5 * factor
+        assert (
+            ms.LinearScan(scaled(factor)).fit(np.zeros((1, 1))).knn(np.array([[5.0]]), 1).distances[0, 0]
+            == 5 * factor
+        )
 
 
 @numba.njit
@@ -130,7 +133,7 @@ def test_a_metric_that_returns_no_number(returned):
 
 
 def test_a_metric_that_does_not_compile():
-    with pytest.raises(WrongType, match="ill_typed could not be compiled for two rows of type float32"):
+    with pytest.raises(WrongType, match="ill_typed could not be compiled for two rows of float32: .*colour"):
         ms.VPTree(ill_typed).fit(X)
 
 
@@ -156,11 +159,12 @@ def test_an_interrupt_stops_a_slow_metric(work):
     slow = True
     threading.Timer(0.3, signal.raise_signal, [signal.SIGINT]).start()
     began = time.perf_counter()
+    slow_work = {
+        "query": lambda: index.knn([5] * 100, 3),
+        "build": lambda: ms.VPTree(metric).fit(list(range(20_000))),
+    }
     with pytest.raises(KeyboardInterrupt):
-        if work == "query":
-            index.knn([5] * 100, 3)
-        else:
-            ms.VPTree(metric).fit(list(range(20_000)))
+        slow_work[work]()
     assert time.perf_counter() - began < 5  # the work would have taken a minute and more
     slow = False
     assert index.knn([5.1], 1).ids[0, 0] == 5

@@ -1,4 +1,4 @@
-"""Objects of every kind to search in: dyadic numbers and whole distances, so that ties are plenty and exact."""
+"""Objects of every kind to search in: coarse grids and whole distances, so that ties are plenty."""
 
 import pathlib
 from collections.abc import Callable
@@ -69,13 +69,22 @@ def workloads(n=150, m=12):
         Workload("manhattan", "manhattan", {}, grid, asked, naive.manhattan),
         Workload("chebyshev", "chebyshev", {}, grid, asked, naive.chebyshev),
         Workload("minkowski", "minkowski", {"p": 3}, grid, asked, naive.minkowski(3), exact_arithmetic=False),
-        Workload("angular", "angular", {}, directions, asked_directions, naive.angular, exact_arithmetic=False),
+        Workload(
+            "angular", "angular", {}, directions, asked_directions, naive.angular, exact_arithmetic=False
+        ),
         Workload("hamming", "hamming", {}, codes, asked_codes, naive.hamming),
         Workload("levenshtein", "levenshtein", {}, _words(n, 6), _words(m, 7), naive.levenshtein),
         Workload("levenshtein-long", "levenshtein", {}, _texts(60, 8), _texts(4, 9), naive.levenshtein),
         Workload("jaccard", "jaccard", {}, _sets(n, 10), _sets(m, 11), naive.jaccard),
         Workload("precomputed", "precomputed", {}, table, rows, None),
-        Workload("python", lambda a, b: abs(a - b), {}, _whole(n, 12), _whole(m, 13), lambda a, b: float(abs(a - b))),
+        Workload(
+            "python",
+            lambda a, b: abs(a - b),
+            {},
+            _whole(n, 12),
+            _whole(m, 13),
+            lambda a, b: float(abs(a - b)),
+        ),
     ]
 
 

@@ -9,12 +9,21 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from ..errors import InvalidArgument, TooLarge
+from ..errors import TooLarge
 from ..index import indexes
 from ..indexes import LinearScan
 from .build import structure_named
 from .data import DEFAULT_METRICS, FORMATS, parse_metric, read_objects
-from .measuring import LARGEST_TABLE, Comparison, Question, Row, hold_out, intrinsic_dimension, table_of
+from .measuring import (
+    LARGEST_TABLE,
+    Comparison,
+    Question,
+    Row,
+    chosen,
+    hold_out,
+    intrinsic_dimension,
+    table_of,
+)
 from .reporting import JsonOption, console, write_json
 
 CLUSTERS, DIMENSIONS, SPREAD = 50, 16, 0.2
@@ -68,11 +77,7 @@ def bench(
     for name in metric or [DEFAULT_METRICS[kind]]:
         measured = parse_metric(name)
         compared = Comparison(measured, taken, asked)
-        if radius is None:
-            radius_here = compared.typical_radius(k)
-        else:
-            radius_here = radius
-        questions = [Question(k), Question(radius=radius_here)]
+        questions = [Question(k), Question(radius=compared.typical_radius(k) if radius is None else radius)]
         questions += [] if eps is None else [Question(k, eps=eps)]
         questions += [] if budget is None else [Question(k, budget=budget)]
         rows: list[Row] = []
@@ -108,9 +113,6 @@ def clustered(n: int, seed: int) -> np.ndarray[Any, np.dtype[np.float32]]:
 
 def _sample(objects: Any, n: int, seed: int) -> Any:
     """Return n objects at random, or all if there are fewer."""
-    if len(objects) < 2:
-        raise InvalidArgument(f"expected at least two objects, one of them a query, given {len(objects)}")
     if len(objects) <= n:
         return objects
-    chosen = np.sort(np.random.default_rng(seed).choice(len(objects), n, replace=False))
-    return objects[chosen] if isinstance(objects, np.ndarray) else [objects[place] for place in chosen]
+    return chosen(objects, np.sort(np.random.default_rng(seed).choice(len(objects), n, replace=False)))

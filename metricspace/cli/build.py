@@ -17,10 +17,11 @@ from .data import (
     ModelOption,
     parse_metric,
     read_embedded,
+    read_lines,
     read_objects,
 )
 from .info import show
-from .reporting import JsonOption, console, require
+from .reporting import JsonOption, console, require, shows_progress
 
 
 def build(
@@ -53,12 +54,12 @@ def build(
         require("train")
         kind, objects = "vectors", read_embedded(data, model)
     index = structure_named(structure)(metric=parse_metric(metric or DEFAULT_METRICS[kind]), seed=seed)
-    names = None if ids is None else ids.read_text(encoding="utf-8").splitlines()
+    names = None if ids is None else read_lines(ids)
     started = time.perf_counter()
-    index.fit(objects, ids=names, progress=out.is_terminal)
+    index.fit(objects, ids=names, progress=shows_progress(json))
     seconds = time.perf_counter() - started
     index.save(index_file)
-    out.print(f"built in {seconds:.2f} s and saved as {index_file}")
+    out.print(f"built in {seconds:.2f} s and saved as {index_file}", markup=False)
     show(index, index_file, out, json)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pathlib
 import zipfile
+import zlib
 from typing import Annotated, Any
 
 import numpy as np
@@ -63,11 +64,19 @@ def read_objects(path: pathlib.Path) -> tuple[str, Any]:
             return "vectors", np.load(path, allow_pickle=False)
         if path.suffix == ".npz":
             return _from_archive(path)
-        return "strings", path.read_text(encoding="utf-8").splitlines()
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        return "strings", read_lines(path)
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         if isinstance(error, InvalidArgument):
             raise
         raise InvalidArgument(f"expected {FORMATS}; {path} is none of these") from error
+
+
+def read_lines(path: pathlib.Path) -> list[str]:
+    """Return the lines of a text file."""
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise InvalidArgument(f"expected text in UTF-8, and {path} is none: {error}") from error
 
 
 def _from_archive(path: pathlib.Path) -> tuple[str, Any]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import typer
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ..errors import InvalidArgument, TooLarge
@@ -18,7 +19,7 @@ from ..index import BaseIndex
 from ..indexes import AESA, LAESA, GHTree, LinearScan, MTree, VPTree
 from ..laws import metric
 from .measuring import LARGEST_TABLE, Comparison, Question, Row, hold_out, intrinsic_dimension, table_of
-from .reporting import JsonOption, console, require, write_json
+from .reporting import JsonOption, console, require, shows_progress, write_json
 from .train import DimOption, SeedOption, make_trainer
 
 STRUCTURES: tuple[type[BaseIndex], ...] = (LinearScan, VPTree, GHTree, LAESA, AESA, MTree)
@@ -78,7 +79,7 @@ def demo(
     $ metricspace demo --data images.npz --dim 32 --out result
     """
     say = console(json)
-    learned = _learn(data, dim, seed, steps, say)
+    learned = _learn(data, dim, seed, steps, say, shows_progress(json))
     out.mkdir(parents=True, exist_ok=True)
 
     objects, queries = hold_out(learned.vectors, QUERIES, seed)
@@ -110,7 +111,7 @@ def demo(
     say.print(table_of(rows, "What each query cost, and what it found"))
     say.print(
         "distances: computed for a query, the pivots included · × scan: speed beside the linear scan, "
-        "all cores\n" + "Written: " + ", ".join(str(file) for file in [*files, out / "demo.json"])
+        "all cores\n" + "Written: " + ", ".join(escape(str(file)) for file in [*files, out / "demo.json"])
     )
     if faults:
         say.print(f"[bold red]Not what the scan returns: {'; '.join(faults)}: a defect, please report it.")
@@ -118,7 +119,7 @@ def demo(
     say.print("[bold green]Every exact structure returned exactly what the linear scan returns.")
 
 
-def _learn(data: str, dim: int, seed: int, steps: int | None, say: Console) -> Learned:
+def _learn(data: str, dim: int, seed: int, steps: int | None, say: Console, progress: bool) -> Learned:
     """Learn an embedding and say how good it is; or take the vectors of a file as they are."""
     require("bench")
     vectors = None if data == "digits" else _unlabelled_vectors(pathlib.Path(data))
@@ -147,7 +148,7 @@ def _learn(data: str, dim: int, seed: int, steps: int | None, say: Console) -> L
         say.print("Few classes: each digit turned or mirrored, in eight ways, counts as another class.")
     trainer = make_trainer(items, dim, steps or (200 if data == "digits" else 1000), seed, **settings)
     say.print(f"In {dim} dimensions the lifted structured loss draws each class together and others away.")
-    trainer.fit(items, labels, progress=say.is_terminal)
+    trainer.fit(items, labels, progress=progress)
     say.print("loss by epoch: " + " ".join(f"{epoch['loss']:.2f}" for epoch in trainer.history))
 
     vectors = trainer.embed(unseen)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from rich import box
 from rich.table import Table
 
+from ..errors import InvalidArgument
 from ..hits import Balls, Hits
 from ..index import BaseIndex
 from ..indexes import LinearScan
@@ -200,6 +201,8 @@ def chosen(objects: Any, places: npt.NDArray[np.int64]) -> Any:
 
 def hold_out(objects: Any, queries: int, seed: int) -> tuple[Any, Any]:
     """Divide objects at random into those to index and the queries, at most half of them."""
+    if len(objects) < 2:
+        raise InvalidArgument(f"expected at least two objects, one of them a query, given {len(objects)}")
     mixed = np.random.default_rng(seed).permutation(len(objects))
     asked = min(queries, len(mixed) // 2)
     return chosen(objects, np.sort(mixed[asked:])), chosen(objects, mixed[:asked])

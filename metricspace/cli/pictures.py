@@ -89,7 +89,9 @@ def _by_class(
                 bare &= np.abs(plane - plane[member]).max(axis=1) > SIDE / 2
     for number, name in enumerate(names):
         colour = COLOURS[number % len(COLOURS)]
-        axis.scatter(*plane[(classes == number) & bare].T, s=12, color=colour, linewidths=0, alpha=0.5)
+        axis.scatter(
+            *plane[(classes == number) & bare].T, s=12, color=colour, linewidths=0, alpha=0.5 if few else 0.35
+        )
         if few:
             disc = {"boxstyle": "circle,pad=0.25", "facecolor": colour, "edgecolor": "white"}
             style = {"color": "white", "fontsize": 13, "fontweight": "bold", "zorder": 5, "bbox": disc}

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from ..errors import InvalidArgument
@@ -67,7 +68,8 @@ def query(
         named = asked[number] if strings else str(number)
         for place, (id_, distance) in enumerate(zip(answer["ids"], answer["distances"])):
             object_ = index.objects([id_]) if strings else []
-            table.add_row("" if place else named, *object_, str(id_), f"{distance:.6g}")
+            cells = map(escape, ["" if place else named, *object_, str(id_)])
+            table.add_row(*cells, f"{distance:.6g}")
         table.add_section()
     out.print(table)
     if len(answers) > SHOWN:

@@ -22,7 +22,7 @@ JsonOption = Annotated[
 _EXTRAS = {"train": ("torch", "sklearn", "scipy"), "bench": ("matplotlib",)}
 
 
-class MissingExtra(Exception):  # noqa: N818
+class MissingExtra(Exception):
     """A command needs packages that a plain installation leaves out."""
 
 
@@ -45,6 +45,11 @@ def console(json_file: pathlib.Path | None = None) -> Console:
     """Return where to write for people: standard error, if JSON goes to standard output."""
     found = Console(stderr=json_file == STDOUT, highlight=False)
     return found if found.is_terminal else Console(stderr=json_file == STDOUT, highlight=False, width=WIDTH)
+
+
+def shows_progress(json_file: pathlib.Path | None) -> bool:
+    """Whether standard output is a terminal, free for progress bars."""
+    return sys.stdout.isatty() and json_file != STDOUT
 
 
 def write_json(result: dict[str, Any], file: pathlib.Path | None) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InvalidArgument
-from .reporting import JsonOption, console, require, write_json
+from .reporting import JsonOption, console, require, shows_progress, write_json
 
 if TYPE_CHECKING:
     from embeddings import Trainer
@@ -55,11 +55,13 @@ def train(
         items, labels = split.train_images, split.train_labels
         validation = split.test_images, split.test_labels
     trainer = make_trainer(items, dim, steps, seed)
-    trainer.fit(items, labels, validation=validation, progress=out.is_terminal)
+    trainer.fit(items, labels, validation=validation, progress=shows_progress(json))
     trainer.save(model)
     last = trainer.history[-1]
     tested = f", recall@1 {last['recall@1']:.3f} on classes held out" if hold_out else ""
-    out.print(f"loss {last['loss']:.3f} after {trainer.epochs} epochs{tested}; saved in {model}")
+    out.print(
+        f"loss {last['loss']:.3f} after {trainer.epochs} epochs{tested}; saved in {model}", markup=False
+    )
     write_json({"model": str(model), "items": len(items), "dim": dim, "history": trainer.history}, json)
 
 

@@ -19,13 +19,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..answer import admissible, may_contain
+from ..answer import Answer, admissible, may_contain
 from ..bounds import object_pivot
 from ..construction import COST, DONE, Construction
 from ..filtering import offer_pool
 from ..index import BaseIndex
-from ..kernels import kernel
-from ..space import Array, estimate, prepare
+from ..kernels import Array, kernel
+from ..space import Room, estimate, prepare
 from ..traversal import POOL, Desk, begin, expand, make_desk, measure
 
 
@@ -36,7 +36,7 @@ class DistanceMatrix(NamedTuple):
 
 
 @begin.of(DistanceMatrix)
-def _(tree, space, query, answer, desk):  # type: ignore[no-untyped-def]
+def _(tree: DistanceMatrix, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
     size = 0
     for slot in range(tree.matrix.shape[0]):
         if admissible(answer, slot):
@@ -48,7 +48,7 @@ def _(tree, space, query, answer, desk):  # type: ignore[no-untyped-def]
 
 
 @expand.of(DistanceMatrix)
-def _(tree, node, space, query, answer, desk):  # type: ignore[no-untyped-def]
+def _(tree: DistanceMatrix, node: int, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
     pivot = desk.pool_slots[0]
     d = measure(space, pivot, query, answer, desk)
     row = tree.matrix[pivot]
@@ -68,7 +68,7 @@ def _(tree, node, space, query, answer, desk):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def fill(tree, space, room, state, patience):  # type: ignore[no-untyped-def]
+def fill(tree: DistanceMatrix, space: Any, room: Room, state: Array, patience: int) -> bool:
     """Fill rows of the matrix until `patience` distances are computed."""
     enough = state[COST] + patience
     n = tree.matrix.shape[0]
@@ -111,7 +111,9 @@ class AESA(BaseIndex):
     def _build(self, construction: Construction) -> tuple[DistanceMatrix, None]:
         tree = DistanceMatrix(np.zeros((construction.count, construction.count), np.float32))
         construction.run(
-            lambda: fill(tree, construction.space, construction.room, construction.state, construction.patience)
+            lambda: fill(
+                tree, construction.space, construction.room, construction.state, construction.patience
+            )
         )
         return tree, None
 

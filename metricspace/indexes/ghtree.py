@@ -20,14 +20,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..answer import Answer
+from ..arguments import whole_number
 from ..bounds import double_pivot
 from ..construction import COST, DONE, NODES, PENDING, Construction
 from ..ids import Positions
-from ..index import BaseIndex, whole_number
-from ..kernels import kernel
+from ..index import BaseIndex
+from ..kernels import Array, kernel
 from ..partitions import divide_by_sign, swap
 from ..pivots import farthest_of, random_below
-from ..space import Array, estimate, prepare
+from ..space import Room, estimate, prepare
 from ..traversal import Desk, afford, consider, expand, make_desk, measure, offer_child
 
 SAMPLE = 16  # objects among which the second pivot is the farthest: apart from the first, seldom an outlier
@@ -43,7 +45,7 @@ class GHNodes(NamedTuple):
 
 
 @expand.of(GHNodes)
-def _(tree, node, space, query, answer, desk):  # type: ignore[no-untyped-def]
+def _(tree: GHNodes, node: int, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
     start = tree.start[node]
     if tree.near_first[node] < 0:
         for slot in range(start, tree.stop[node]):
@@ -60,7 +62,17 @@ def _(tree, node, space, query, answer, desk):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def divide(tree, space, order, keys, todo, leaf_size, room, state, patience):  # type: ignore[no-untyped-def]
+def divide(
+    tree: GHNodes,
+    space: Any,
+    order: Array,
+    keys: Array,
+    todo: Array,
+    leaf_size: int,
+    room: Room,
+    state: Array,
+    patience: int,
+) -> bool:
     """Divide pending nodes until none is left or `patience` distances are computed."""
     enough = state[COST] + patience
     while state[PENDING] > 0 and state[COST] < enough:

@@ -15,12 +15,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..answer import Answer
+from ..arguments import whole_number
 from ..construction import COST, DONE, Construction
 from ..filtering import bound_all, refine_next
-from ..index import BaseIndex, whole_number
-from ..kernels import kernel
+from ..index import BaseIndex
+from ..kernels import Array, kernel
 from ..pivots import random_below
-from ..space import Array, estimate, prepare
+from ..space import Room, estimate, prepare
 from ..traversal import Desk, afford, begin, expand, make_desk, measure
 
 
@@ -33,7 +35,7 @@ class PivotTable(NamedTuple):
 
 
 @begin.of(PivotTable)
-def _(tree, space, query, answer, desk):  # type: ignore[no-untyped-def]
+def _(tree: PivotTable, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
     measured = 0
     while measured < tree.pivots.shape[0] and afford(answer, desk):
         desk.memo[measured] = measure(space, tree.pivots[measured], query, answer, desk)
@@ -42,12 +44,12 @@ def _(tree, space, query, answer, desk):  # type: ignore[no-untyped-def]
 
 
 @expand.of(PivotTable)
-def _(tree, node, space, query, answer, desk):  # type: ignore[no-untyped-def]
+def _(tree: PivotTable, node: int, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
     refine_next(space, query, answer, desk)
 
 
 @kernel
-def fill(tree, space, nearest, room, state):  # type: ignore[no-untyped-def]
+def fill(tree: PivotTable, space: Any, nearest: Array, room: Room, state: Array) -> bool:
     """Choose the next pivot, the object farthest from all earlier ones, and fill its column."""
     p = state[DONE]
     n = tree.table.shape[0]
@@ -89,7 +91,8 @@ class LAESA(BaseIndex):
     References
     ----------
     Micó, Oncina, Vidal, A new version of the nearest-neighbour approximating and eliminating search
-    algorithm (AESA) with linear preprocessing time and memory requirements, Pattern Recognition Letters 15, 1994.
+    algorithm (AESA) with linear preprocessing time and memory requirements, Pattern Recognition Letters 15,
+    1994.
     """
 
     key = "laesa"
@@ -104,9 +107,13 @@ class LAESA(BaseIndex):
     def _build(self, construction: Construction) -> tuple[PivotTable, None]:
         n = construction.count
         pivots = min(self.pivots, n)
-        tree = PivotTable(np.zeros(pivots, np.int64), np.zeros(n, np.uint8), np.zeros((n, pivots), np.float32))
+        tree = PivotTable(
+            np.zeros(pivots, np.int64), np.zeros(n, np.uint8), np.zeros((n, pivots), np.float32)
+        )
         nearest = np.full(n, np.inf)
-        construction.run(lambda: fill(tree, construction.space, nearest, construction.room, construction.state))
+        construction.run(
+            lambda: fill(tree, construction.space, nearest, construction.room, construction.state)
+        )
         return tree, None
 
     def _bytes(self, count: int) -> int:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from ..answer import Answer
 from ..construction import Construction
 from ..index import BaseIndex
-from ..kernels import kernel
 from ..traversal import Desk, consider, expand, make_desk, offer_child
 
 BLOCK = 256
@@ -20,16 +20,16 @@ BLOCK = 256
 class Scan(NamedTuple):
     """Nothing but the number of objects."""
 
-    count: int
+    objects: int
 
 
 @expand.of(Scan)
-def _(tree, node, space, query, answer, desk):  # type: ignore[no-untyped-def]
+def _(tree: Scan, node: int, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
     start = node * BLOCK
-    stop = min(start + BLOCK, tree.count)
+    stop = min(start + BLOCK, tree.objects)
     for slot in range(start, stop):
         consider(space, slot, 0.0, query, answer, desk)
-    if stop < tree.count:
+    if stop < tree.objects:
         offer_child(desk, answer, node + 1, 0.0)
 
 

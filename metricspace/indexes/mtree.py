@@ -30,16 +30,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..answer import may_contain
-from ..bounds import allowance, pivot_ball
+from ..answer import Answer, may_contain
+from ..arguments import whole_number
+from ..bounds import Slack, allowance, pivot_ball
 from ..construction import COST, DONE, Construction
 from ..errors import InvalidArgument
 from ..ids import Positions
-from ..index import BaseIndex, whole_number
-from ..kernels import kernel
+from ..index import BaseIndex
+from ..kernels import Array, kernel
 from ..objects import Objects
 from ..progress import shown
-from ..space import Array, estimate, prepare
+from ..space import Room, estimate, prepare
 from ..traversal import (
     Desk,
     afford,
@@ -57,6 +58,9 @@ ROOT = 0
 FREE = 1  # the first of the nodes that are free again, chained by `parent`; −1 if there is none
 USED = 2  # nodes ever used
 HEIGHT = 3  # levels above the leaves
+
+
+_PER_NODE = ("size", "leaf", "parent", "router", "entry", "child", "to_router", "cover")
 
 
 class MNodes(NamedTuple):
@@ -79,19 +83,21 @@ class MNodes(NamedTuple):
 
 
 @begin.of(MNodes)
-def _(tree, space, query, answer, desk):  # type: ignore[no-untyped-def]
+def _(tree: MNodes, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
     offer_child(desk, answer, tree.whole[ROOT], 0.0)
 
 
 @expand.of(MNodes)
-def _(tree, node, space, query, answer, desk):  # type: ignore[no-untyped-def]
+def _(tree: MNodes, node: int, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
     router = tree.router[node]
     to_query = desk.memo[node]
     for e in range(tree.size[node]):
         slot = tree.entry[node, e]
         bound = desk.bound[0]
         if router >= 0:
-            bound = max(bound, pivot_ball(to_query, tree.to_router[node, e], tree.cover[node, e], answer.slack))
+            bound = max(
+                bound, pivot_ball(to_query, tree.to_router[node, e], tree.cover[node, e], answer.slack)
+            )
         if tree.leaf[node] != 0:
             if slot == router:  # measured when the node was reached
                 offer_measured(space, slot, to_query, query, answer, desk)
@@ -120,7 +126,16 @@ class SplitDesk(NamedTuple):
 
 
 @kernel
-def insert(tree, space, slots, scratch, slack, room, state, patience):  # type: ignore[no-untyped-def]
+def insert(
+    tree: MNodes,
+    space: Any,
+    slots: Array,
+    scratch: SplitDesk,
+    slack: Slack,
+    room: Room,
+    state: Array,
+    patience: int,
+) -> bool:
     """Insert ``slots[state[DONE]:]`` until all are in or `patience` distances are computed.
 
     Also returns, before it touches anything, when there are too few nodes for the splits to come.
@@ -147,8 +162,8 @@ def insert(tree, space, slots, scratch, slack, room, state, patience):  # type: 
 
 
 @kernel
-def choose(tree, node, space, query, state):  # type: ignore[no-untyped-def]
-    """Return the entry whose ball holds the query with the nearest centre, or grows least, and the distance."""
+def choose(tree: MNodes, node: int, space: Any, query: Any, state: Array) -> tuple[int, float]:
+    """Return the entry of the nearest ball that holds the query, else that grows least, and its distance."""
     best, nearest, least_growth = 0, np.inf, np.inf
     for e in range(tree.size[node]):
         d = estimate(space, tree.entry[node, e], query)
@@ -160,7 +175,9 @@ def choose(tree, node, space, query, state):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def split(tree, node, space, scratch, slack, room, state):  # type: ignore[no-untyped-def]
+def split(
+    tree: MNodes, node: int, space: Any, scratch: SplitDesk, slack: Slack, room: Room, state: Array
+) -> int:
     """Divide an overfull node in two, and return its parent, which has one entry more than before."""
     n = tree.size[node]
     for a in range(n):
@@ -207,8 +224,8 @@ def split(tree, node, space, scratch, slack, room, state):  # type: ignore[no-un
 
 
 @kernel
-def promote(tree, node, scratch, slack):  # type: ignore[no-untyped-def]
-    """Return the pair of entries whose division has the smaller larger radius, and leave it in ``best_side``."""
+def promote(tree: MNodes, node: int, scratch: SplitDesk, slack: Slack) -> tuple[int, int]:
+    """Return the pair whose division has the smaller larger radius; the division is left in ``best_side``."""
     n = tree.size[node]
     best_first, best_second, least_radius = 0, 1, np.inf
     for first in range(n):
@@ -226,7 +243,7 @@ def promote(tree, node, scratch, slack):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def share_out(between, side, n, first, second, least):  # type: ignore[no-untyped-def]
+def share_out(between: Array, side: Array, n: int, first: int, second: int, least: int) -> None:
     """Give each of `n` entries to the nearer of two, then the smaller side its least share."""
     for e in range(n):
         side[e] = between[e, second] < between[e, first]
@@ -247,13 +264,13 @@ def share_out(between, side, n, first, second, least):  # type: ignore[no-untype
 
 
 @kernel
-def covering(d, cover, slack):  # type: ignore[no-untyped-def]
+def covering(d: float, cover: float, slack: Slack) -> float:
     """Return the radius about a centre at distance `d` that covers a ball, rounded outward."""
     return d + cover + allowance(slack, d + cover) if cover > 0.0 else d
 
 
 @kernel
-def append(tree, node, slot, child, to_router, cover):  # type: ignore[no-untyped-def]
+def append(tree: MNodes, node: int, slot: int, child: int, to_router: float, cover: float) -> None:
     """Add an entry to a node."""
     e = tree.size[node]
     tree.size[node] = e + 1
@@ -269,7 +286,7 @@ def append(tree, node, slot, child, to_router, cover):  # type: ignore[no-untype
 
 
 @kernel
-def take_node(tree, leaf):  # type: ignore[no-untyped-def]
+def take_node(tree: MNodes, leaf: int) -> int:
     """Return an empty node, a freed one if there is any."""
     node = tree.whole[FREE]
     if node >= 0:
@@ -288,7 +305,7 @@ def take_node(tree, leaf):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def erase(tree, slot, orphans):  # type: ignore[no-untyped-def]
+def erase(tree: MNodes, slot: int, orphans: Array) -> int:
     """Take an object out of its leaf; return how many others lost theirs and are to be inserted again."""
     node = tree.home[slot]
     tree.home[slot] = -1
@@ -313,7 +330,7 @@ def erase(tree, slot, orphans):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def shorten(tree):  # type: ignore[no-untyped-def]
+def shorten(tree: MNodes) -> None:
     """Remove roots that have a single child, or none."""
     root = tree.whole[ROOT]
     while tree.leaf[root] == 0 and tree.size[root] == 1:
@@ -331,7 +348,7 @@ def shorten(tree):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def drop_child(tree, node, child):  # type: ignore[no-untyped-def]
+def drop_child(tree: MNodes, node: int, child: int) -> None:
     """Remove the entry of a node that leads to a child."""
     for e in range(tree.size[node]):
         if tree.child[node, e] == child:
@@ -340,7 +357,7 @@ def drop_child(tree, node, child):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def drop(tree, node, e):  # type: ignore[no-untyped-def]
+def drop(tree: MNodes, node: int, e: int) -> None:
     """Remove an entry by putting the last one into its place."""
     last = tree.size[node] - 1
     tree.size[node] = last
@@ -406,7 +423,9 @@ class MTree(BaseIndex):
 
     def _insert(self, tree: MNodes, slots: Positions, construction: Construction) -> MNodes:
         places = self.capacity + 1
-        scratch = SplitDesk(np.zeros((places, places)), np.zeros(places, np.int64), np.zeros(places, np.int64))
+        scratch = SplitDesk(
+            np.zeros((places, places)), np.zeros(places, np.int64), np.zeros(places, np.int64)
+        )
         construction.state[DONE] = 0
 
         def step() -> bool:
@@ -493,7 +512,7 @@ class MTree(BaseIndex):
     @staticmethod
     def _copied(tree: MNodes) -> MNodes:
         """Return a copy, so that a failing metric or an interrupt leaves the tree as it was."""
-        return MNodes(*(field.copy() if isinstance(field, np.ndarray) else field for field in tree))
+        return tree._replace(**{name: getattr(tree, name).copy() for name in (*_PER_NODE, "home", "whole")})
 
     def _bytes(self, count: int) -> int:
         return 8 * count + (32 * (self.capacity + 1) + 33) * (2 * count // self.capacity + 16)
@@ -504,6 +523,6 @@ class MTree(BaseIndex):
 
 def _with_more_nodes(tree: MNodes) -> MNodes:
     """Return the same tree with twice as many places for nodes."""
-    per_node = ("size", "leaf", "parent", "router", "entry", "child", "to_router", "cover")
-    grown = {name: np.concatenate([getattr(tree, name), np.zeros_like(getattr(tree, name))]) for name in per_node}
-    return tree._replace(**grown)
+    fields = {name: getattr(tree, name) for name in _PER_NODE}
+    more: dict[str, Any] = {name: np.concatenate([old, np.zeros_like(old)]) for name, old in fields.items()}
+    return tree._replace(**more)

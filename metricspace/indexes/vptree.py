@@ -23,14 +23,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..answer import Answer
+from ..arguments import whole_number
 from ..bounds import raise_bounds, range_pivot
 from ..construction import COST, DONE, NODES, PENDING, Construction
 from ..ids import Positions
-from ..index import BaseIndex, whole_number
-from ..kernels import kernel
+from ..index import BaseIndex
+from ..kernels import Array, kernel
 from ..partitions import divide_at, swap
 from ..pivots import widest_spread
-from ..space import Array, estimate, prepare
+from ..space import Room, estimate, prepare
 from ..traversal import Desk, afford, consider, expand, make_desk, measure, offer_child
 
 CANDIDATES = 8  # vantage objects tried, and objects that each is tried on; more gain under 2% of distances
@@ -51,7 +53,7 @@ class VPNodes(NamedTuple):
 
 
 @expand.of(VPNodes)
-def _(tree, node, space, query, answer, desk):  # type: ignore[no-untyped-def]
+def _(tree: VPNodes, node: int, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
     if tree.near[node] < 0:
         filter_leaf(tree, node, space, query, answer, desk)
         return
@@ -65,7 +67,7 @@ def _(tree, node, space, query, answer, desk):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def filter_leaf(tree, node, space, query, answer, desk):  # type: ignore[no-untyped-def]
+def filter_leaf(tree: VPNodes, node: int, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
     """Measure the objects of a leaf that no ancestor's vantage object excludes."""
     start, stop = tree.start[node], tree.stop[node]
     paths = tree.path.shape[0]
@@ -80,7 +82,17 @@ def filter_leaf(tree, node, space, query, answer, desk):  # type: ignore[no-unty
 
 
 @kernel
-def divide(tree, space, order, keys, todo, leaf_size, room, state, patience):  # type: ignore[no-untyped-def]
+def divide(
+    tree: VPNodes,
+    space: Any,
+    order: Array,
+    keys: Array,
+    todo: Array,
+    leaf_size: int,
+    room: Room,
+    state: Array,
+    patience: int,
+) -> bool:
     """Divide pending nodes until none is left or `patience` distances are computed."""
     enough = state[COST] + patience
     while state[PENDING] > 0 and state[COST] < enough:
@@ -120,7 +132,7 @@ def divide(tree, space, order, keys, todo, leaf_size, room, state, patience):  #
 
 
 @kernel
-def hang(tree, child, node, start, stop, keys, side):  # type: ignore[no-untyped-def]
+def hang(tree: VPNodes, child: int, node: int, start: int, stop: int, keys: Array, side: int) -> None:
     """Make a child of a span of objects, and note the band that they occupy."""
     tree.start[child], tree.stop[child] = start, stop
     tree.parent[child] = node
@@ -197,7 +209,11 @@ class VPTree(BaseIndex):
             )
         )  # fmt: skip
         used = construction.state[NODES]
-        kept = {name: np.ascontiguousarray(array[:used]) for name, array in tree._asdict().items() if name != "path"}
+        kept = {
+            name: np.ascontiguousarray(array[:used])
+            for name, array in tree._asdict().items()
+            if name != "path"
+        }
         return VPNodes(**kept, path=np.ascontiguousarray(tree.path[:, order])), order
 
     def _bytes(self, count: int) -> int:

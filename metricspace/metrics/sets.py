@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..bounds import Slack
+from ..kernels import Array
 from ..laws import TRIANGLE, Metric, register
 from ..objects import Objects, Sets
-from ..space import Array, distance, prepare
+from ..space import Room, distance, prepare
 
 
 class JaccardSpace(NamedTuple):
@@ -26,12 +27,12 @@ class SetQuery(NamedTuple):
 
 
 @prepare.of(JaccardSpace)
-def _(space, queries, i, room):  # type: ignore[no-untyped-def]
+def _(space: JaccardSpace, queries: JaccardSpace, i: int, room: Room) -> Any:
     return SetQuery(queries.items[queries.starts[i] : queries.starts[i + 1]])
 
 
 @distance.of(JaccardSpace)
-def _(space, i, query):  # type: ignore[no-untyped-def]
+def _(space: JaccardSpace, i: int, query: Any) -> float:
     a, stop = space.starts[i], space.starts[i + 1]
     b, size = 0, query.items.shape[0]
     sizes = stop - a + size

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..bounds import Slack
-from ..kernels import kernel
+from ..kernels import Array, kernel
 from ..laws import TRIANGLE, Metric, register
 from ..objects import Objects, Strings
-from ..space import Array, distance, prepare
+from ..space import Room, distance, prepare
 
 _ONE = np.uint64(1)
 _ALL = ~np.uint64(0)
@@ -40,7 +40,7 @@ class Pattern(NamedTuple):
 
 
 @prepare.of(LevenshteinSpace)
-def _(space, queries, i, room):  # type: ignore[no-untyped-def]
+def _(space: LevenshteinSpace, queries: LevenshteinSpace, i: int, room: Room) -> Any:
     first = queries.starts[i]
     length = queries.starts[i + 1] - first
     blocks = (length + 63) // 64
@@ -55,7 +55,7 @@ def _(space, queries, i, room):  # type: ignore[no-untyped-def]
 
 
 @distance.of(LevenshteinSpace)
-def _(space, i, query):  # type: ignore[no-untyped-def]
+def _(space: LevenshteinSpace, i: int, query: Any) -> float:
     first, stop = space.starts[i], space.starts[i + 1]
     if query.length == 0:
         return np.float64(stop - first)
@@ -65,7 +65,7 @@ def _(space, i, query):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _one_word(codes, first, stop, query):  # type: ignore[no-untyped-def]
+def _one_word(codes: Array, first: int, stop: int, query: Any) -> int:
     rises = _ALL
     falls = np.uint64(0)
     last_row = _ONE << np.uint64(query.length - 1)
@@ -84,7 +84,7 @@ def _one_word(codes, first, stop, query):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _many_words(codes, first, stop, query):  # type: ignore[no-untyped-def]
+def _many_words(codes: Array, first: int, stop: int, query: Any) -> int:
     blocks = query.blocks
     for b in range(blocks):
         query.column[b] = _ALL

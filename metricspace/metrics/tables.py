@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ..bounds import Slack
+from ..kernels import Array
 from ..laws import Laws, Metric, register
 from ..objects import Matrix, Objects
-from ..space import Array, RowQuery, distance, prepare
+from ..space import Room, RowQuery, distance, prepare
 
 
 class PrecomputedSpace(NamedTuple):
@@ -18,12 +19,12 @@ class PrecomputedSpace(NamedTuple):
 
 
 @prepare.of(PrecomputedSpace)
-def _(space, queries, i, room):  # type: ignore[no-untyped-def]
+def _(space: PrecomputedSpace, queries: PrecomputedSpace, i: int, room: Room) -> Any:
     return RowQuery(queries.matrix[queries.rows[i]])
 
 
 @distance.of(PrecomputedSpace)
-def _(space, i, query):  # type: ignore[no-untyped-def]
+def _(space: PrecomputedSpace, i: int, query: Any) -> float:
     return query.row[space.rows[i]]
 
 

@@ -12,19 +12,19 @@ import numpy as np
 
 from ..bounds import Slack
 from ..errors import InvalidArgument, NotAMetric
-from ..kernels import fast_kernel, generic, kernel
+from ..kernels import Array, fast_kernel, generic, kernel
 from ..laws import HILBERT, TRIANGLE, Laws, Metric, register, summing
 from ..objects import Objects, Rows
-from ..space import Array, RowQuery, distance, estimate, prepare, settle
+from ..space import Room, RowQuery, distance, estimate, prepare, settle
 
 
 @generic
-def term(space, a, b):  # type: ignore[no-untyped-def]
+def term(space: Any, a: float, b: float) -> Any:
     """Return what two coordinates contribute to the sum of a distance."""
 
 
 @kernel
-def total(space, x, y):  # type: ignore[no-untyped-def]
+def total(space: Any, x: Array, y: Array) -> float:
     """Return the sum of the terms of two rows, in a fixed order."""
     a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = 0.0
     whole = x.shape[0] // 8 * 8
@@ -41,6 +41,11 @@ def total(space, x, y):  # type: ignore[no-untyped-def]
     for k in range(whole, x.shape[0]):
         rest += term(space, x[k], y[k])
     return (((a0 + a4) + (a1 + a5)) + ((a2 + a6) + (a3 + a7))) + rest
+
+
+def _rows(objects: Objects) -> Array:
+    assert isinstance(objects, Rows)
+    return objects.rows
 
 
 class Vectors(Metric):
@@ -65,23 +70,23 @@ class EuclideanSpace(NamedTuple):
 
 
 @prepare.of(EuclideanSpace)
-def _(space, queries, i, room):  # type: ignore[no-untyped-def]
+def _(space: EuclideanSpace, queries: EuclideanSpace, i: int, room: Room) -> Any:
     return RowQuery(queries.rows[i])
 
 
 @term.of(EuclideanSpace)
-def _(space, a, b):  # type: ignore[no-untyped-def]
+def _(space: EuclideanSpace, a: float, b: float) -> float:
     difference = np.float64(a) - np.float64(b)
     return difference * difference
 
 
 @distance.of(EuclideanSpace)
-def _(space, i, query):  # type: ignore[no-untyped-def]
+def _(space: EuclideanSpace, i: int, query: Any) -> float:
     return np.sqrt(total(space, space.rows[i], query.row))
 
 
 @fast_kernel
-def _sum_of_squares(rows, i, row):  # type: ignore[no-untyped-def]
+def _sum_of_squares(rows: Array, i: int, row: Array) -> Any:
     zero = row.dtype.type(0)
     squares = zero
     for k in range(row.shape[0]):
@@ -91,7 +96,7 @@ def _sum_of_squares(rows, i, row):  # type: ignore[no-untyped-def]
 
 
 @estimate.of(EuclideanSpace)
-def _(space, i, query):  # type: ignore[no-untyped-def]
+def _(space: EuclideanSpace, i: int, query: Any) -> float:
     squares = np.float64(_sum_of_squares(space.rows, i, query.row))
     if squares == np.inf:  # float32 overflows where float64 does not
         return distance(space, i, query)
@@ -99,7 +104,7 @@ def _(space, i, query):  # type: ignore[no-untyped-def]
 
 
 @settle.of(EuclideanSpace)
-def _(space, i, query, estimated):  # type: ignore[no-untyped-def]
+def _(space: EuclideanSpace, i: int, query: Any, estimated: float) -> float:
     return distance(space, i, query)
 
 
@@ -113,13 +118,13 @@ class Euclidean(Vectors):
         super().__init__("euclidean", HILBERT)
 
     def space(self, objects: Objects) -> Any:
-        return EuclideanSpace(objects.rows)  # type: ignore[attr-defined]
+        return EuclideanSpace(_rows(objects))
 
     def error(self, objects: Objects) -> Slack:
-        rows = objects.rows  # type: ignore[attr-defined]
+        rows = _rows(objects)
         # Squares below the least normal number vanish.
         least = 2.0**-63 if rows.dtype == np.float32 else 2.0**-511
-        return summing(Rows(rows))._replace(absolute=float(np.sqrt(rows.shape[1])) * least)
+        return summing(rows)._replace(absolute=float(np.sqrt(rows.shape[1])) * least)
 
 
 # --- Manhattan, Chebyshev, Minkowski -----------------------------------------------------------------
@@ -132,17 +137,17 @@ class ManhattanSpace(NamedTuple):
 
 
 @prepare.of(ManhattanSpace)
-def _(space, queries, i, room):  # type: ignore[no-untyped-def]
+def _(space: ManhattanSpace, queries: ManhattanSpace, i: int, room: Room) -> Any:
     return RowQuery(queries.rows[i])
 
 
 @term.of(ManhattanSpace)
-def _(space, a, b):  # type: ignore[no-untyped-def]
+def _(space: ManhattanSpace, a: float, b: float) -> float:
     return abs(np.float64(a) - np.float64(b))
 
 
 @distance.of(ManhattanSpace)
-def _(space, i, query):  # type: ignore[no-untyped-def]
+def _(space: ManhattanSpace, i: int, query: Any) -> float:
     return total(space, space.rows[i], query.row)
 
 
@@ -154,7 +159,7 @@ class Manhattan(Vectors):
         super().__init__("manhattan", TRIANGLE)
 
     def space(self, objects: Objects) -> Any:
-        return ManhattanSpace(objects.rows)  # type: ignore[attr-defined]
+        return ManhattanSpace(_rows(objects))
 
 
 class ChebyshevSpace(NamedTuple):
@@ -164,12 +169,12 @@ class ChebyshevSpace(NamedTuple):
 
 
 @prepare.of(ChebyshevSpace)
-def _(space, queries, i, room):  # type: ignore[no-untyped-def]
+def _(space: ChebyshevSpace, queries: ChebyshevSpace, i: int, room: Room) -> Any:
     return RowQuery(queries.rows[i])
 
 
 @kernel
-def _greatest_difference(x, y):  # type: ignore[no-untyped-def]
+def _greatest_difference(x: Array, y: Array) -> float:
     greatest = 0.0
     for k in range(x.shape[0]):
         greatest = max(greatest, abs(np.float64(x[k]) - np.float64(y[k])))
@@ -177,7 +182,7 @@ def _greatest_difference(x, y):  # type: ignore[no-untyped-def]
 
 
 @distance.of(ChebyshevSpace)
-def _(space, i, query):  # type: ignore[no-untyped-def]
+def _(space: ChebyshevSpace, i: int, query: Any) -> float:
     return _greatest_difference(space.rows[i], query.row)
 
 
@@ -189,7 +194,7 @@ class Chebyshev(Vectors):
         super().__init__("chebyshev", TRIANGLE)
 
     def space(self, objects: Objects) -> Any:
-        return ChebyshevSpace(objects.rows)  # type: ignore[attr-defined]
+        return ChebyshevSpace(_rows(objects))
 
 
 class MinkowskiSpace(NamedTuple):
@@ -207,17 +212,17 @@ class PowerTerm(NamedTuple):
 
 
 @prepare.of(MinkowskiSpace)
-def _(space, queries, i, room):  # type: ignore[no-untyped-def]
+def _(space: MinkowskiSpace, queries: MinkowskiSpace, i: int, room: Room) -> Any:
     return RowQuery(queries.rows[i])
 
 
 @term.of(PowerTerm)
-def _(space, a, b):  # type: ignore[no-untyped-def]
+def _(space: PowerTerm, a: float, b: float) -> float:
     return (abs(np.float64(a) - np.float64(b)) * space.scale) ** space.p
 
 
 @distance.of(MinkowskiSpace)
-def _(space, i, query):  # type: ignore[no-untyped-def]
+def _(space: MinkowskiSpace, i: int, query: Any) -> float:
     row = space.rows[i]
     greatest = _greatest_difference(row, query.row)
     if greatest < 1e-300:  # nothing that could be scaled
@@ -237,13 +242,11 @@ class Minkowski(Vectors):
         return {"p": self.p}
 
     def space(self, objects: Objects) -> Any:
-        return MinkowskiSpace(objects.rows, self.p)  # type: ignore[attr-defined]
+        return MinkowskiSpace(_rows(objects), self.p)
 
     def error(self, objects: Objects) -> Slack:
-        wide = np.float64(0).dtype
-        return summing(Rows(np.empty((0, objects.rows.shape[1]), wide)), 3 + 4 * self.p)._replace(  # type: ignore[attr-defined]
-            absolute=1e-300
-        )
+        # Powers lose p units, and what is too small to be scaled is taken for its greatest term.
+        return Slack((_rows(objects).shape[1] / 2 + 4 * self.p + 3) * 2.0**-53, 1e-300)
 
 
 @register("minkowski")
@@ -281,12 +284,12 @@ class AngularQuery(NamedTuple):
 
 
 @prepare.of(AngularSpace)
-def _(space, queries, i, room):  # type: ignore[no-untyped-def]
+def _(space: AngularSpace, queries: AngularSpace, i: int, room: Room) -> Any:
     return AngularQuery(queries.rows[i], queries.scale[i])
 
 
 @distance.of(AngularSpace)
-def _(space, i, query):  # type: ignore[no-untyped-def]
+def _(space: AngularSpace, i: int, query: Any) -> float:
     # Of unit vectors u and v the angle is 2 atan(|u − v| / |u + v|): accurate for small angles and for
     # large ones, where the arc cosine of a product is neither.
     row = space.rows[i]
@@ -312,11 +315,11 @@ class Angular(Vectors):
         return Directions.of(data)
 
     def space(self, objects: Objects) -> Any:
-        rows = objects.rows  # type: ignore[attr-defined]
+        rows = _rows(objects)
         return AngularSpace(rows, 1 / _lengths(rows))
 
     def error(self, objects: Objects) -> Slack:
-        width = objects.rows.shape[1]  # type: ignore[attr-defined]
+        width = _rows(objects).shape[1]
         return Slack((width + 8) * 2.0**-53, 4.0 * np.sqrt(width) * 2.0**-53)
 
 
@@ -341,7 +344,7 @@ def _directed(rows: Any) -> Any:
     short = np.flatnonzero(_lengths(rows) < 1e-140)
     if len(short):
         raise InvalidArgument(
-            f"the vector in row {short[0]} has length 0 and so no angle to others: remove it, or use 'euclidean'"
+            f"the vector in row {short[0]} has length 0 and so no angle: remove it, or use 'euclidean'"
         )
     return rows
 
@@ -356,17 +359,17 @@ class HammingSpace(NamedTuple):
 
 
 @prepare.of(HammingSpace)
-def _(space, queries, i, room):  # type: ignore[no-untyped-def]
+def _(space: HammingSpace, queries: HammingSpace, i: int, room: Room) -> Any:
     return RowQuery(queries.rows[i])
 
 
 @term.of(HammingSpace)
-def _(space, a, b):  # type: ignore[no-untyped-def]
+def _(space: HammingSpace, a: float, b: float) -> float:
     return np.float64(a != b)
 
 
 @distance.of(HammingSpace)
-def _(space, i, query):  # type: ignore[no-untyped-def]
+def _(space: HammingSpace, i: int, query: Any) -> float:
     return total(space, space.rows[i], query.row)
 
 
@@ -381,7 +384,7 @@ class Hamming(Vectors):
         return Rows.codes(data)
 
     def space(self, objects: Objects) -> Any:
-        return HammingSpace(objects.rows)  # type: ignore[attr-defined]
+        return HammingSpace(_rows(objects))
 
     def error(self, objects: Objects) -> Slack:
         return Slack(0.0, 0.0)

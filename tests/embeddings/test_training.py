@@ -132,8 +132,16 @@ def test_unusable_validation_data_are_refused_before_training(trainer, pictures)
 
 @pytest.mark.parametrize(
     "settings",
-    [{"epochs": 0}, {"items_per_class": 2.5}, {"lr": 0.0}, {"lr": float("nan")}, {"weight_decay": -1}]
-    + [{"seed": -1}, {"threads": 0}, {"loss": torch.nn.CrossEntropyLoss()}],
+    [
+        {"epochs": 0},
+        {"items_per_class": 2.5},
+        {"lr": 0.0},
+        {"lr": float("nan")},
+        {"weight_decay": -1},
+        {"seed": -1},
+        {"threads": 0},
+        {"loss": torch.nn.CrossEntropyLoss()},
+    ],
 )
 def test_settings_out_of_range_are_refused(trainer, settings):
     with pytest.raises(InputError):

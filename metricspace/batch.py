@@ -1,0 +1,247 @@
+"""Queries on their way through the kernels: validated, shared out among threads, collected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import threads
+from .answer import BOUNDS, BROWSE, COST, FOUND, PROVEN, RANGE, WHOLES, Answer
+from .arguments import is_flat, radii_of, whole_number
+from .errors import InvalidArgument
+from .ids import Positions
+from .laws import Bound
+from .progress import shown
+from .space import Room, make_room
+from .traversal import (
+    BEST_FIRST,
+    MORE_FRONTIER,
+    MORE_RESULTS,
+    ORDER,
+    SIZE,
+    STOP,
+    STOPPED,
+    Desk,
+    enlarged,
+    search,
+)
+
+if TYPE_CHECKING:
+    from .index import BaseIndex
+
+_UNLIMITED = np.iinfo(np.int64).max
+
+
+class Batch:
+    """Queries on their way through the kernels: validated, shared out, collected."""
+
+    def __init__(
+        self,
+        index: BaseIndex,
+        queries: Any,
+        kind: int,
+        k: int,
+        radius: Any,
+        chosen: Any,
+        eps: float,
+        budget: int | None,
+    ) -> None:
+        self.index, self.kind, self.k = index, kind, k
+        asked = index._objects.encode(queries)
+        self.count = len(asked)
+        self.radii = radii_of(radius, self.count)
+        self.masks = self._masks(chosen)
+        if not (isinstance(eps, (int, float, np.number)) and 0 <= eps < np.inf):
+            raise InvalidArgument(f"expected eps of at least 0, given {eps!r}")
+        limit = _UNLIMITED if budget is None else whole_number("budget", budget, 1)
+        # A budget is best spent on the most promising; browsing can go in no other order.
+        best_first = kind == BROWSE or budget is not None
+        self.order = BEST_FIRST if best_first else index.order
+        self.bound: Bound = index.metric.bind(index._objects, asked, index._own_kernels)
+        self.words = index.metric.words(asked)
+        nothing = np.zeros(0, np.int64)
+        self.blank = Answer(
+            nothing, np.zeros(0), np.zeros(4), nothing, index._order, np.zeros(0, np.uint8),
+            kind, 1.0 + float(eps), limit, index.metric.slack(index._objects),
+        )  # fmt: skip
+        self.wholes: npt.NDArray[np.int64] = np.zeros((self.count, WHOLES), np.int64)
+        self.positions: Positions = np.full(self.count * k, -1, np.int64)
+        self.distances: npt.NDArray[np.float64] = np.full(self.count * k, np.inf)
+        self._workers: list[Worker] = []
+
+    def _masks(self, chosen: Any) -> npt.NDArray[np.uint8]:
+        """Return which slots are admissible: one row for all queries or one for each, empty if all are."""
+        if chosen is None:
+            return np.zeros((1, 0), np.uint8)
+        ids, count = self.index._ids, self.index._ids.count
+        given = (
+            chosen
+            if isinstance(chosen, np.ndarray)
+            else np.asarray(chosen, dtype=None if is_flat(chosen) else object)
+        )
+        if given.dtype == bool:
+            masks = np.atleast_2d(given)
+            if masks.shape[1] != count or masks.shape[0] not in (1, self.count):
+                raise InvalidArgument(
+                    f"expected a filter of {count} booleans, or of that for each of {self.count} queries, "
+                    f"given shape {given.shape}"
+                )
+        else:
+            per_query = [chosen] if is_flat(chosen) else list(chosen)
+            if len(per_query) not in (1, self.count):
+                raise InvalidArgument(
+                    f"expected one filter or one for each of {self.count} queries, given {len(per_query)}"
+                )
+            masks = np.zeros((len(per_query), count), bool)
+            for row, several in zip(masks, per_query):
+                row[ids.find(several)] = True
+        return np.ascontiguousarray(masks[:, self.index._order], np.uint8)
+
+    def worker(self, positions: Positions, distances: npt.NDArray[np.float64]) -> Worker:
+        """Return a worker that writes into these buffers."""
+        made = Worker(self, positions, distances)
+        self._workers.append(made)
+        return made
+
+    def run(self, n_jobs: int | None, progress: bool) -> None:
+        """Answer all queries."""
+        jobs = threads.jobs(n_jobs) if self.bound.metric.native else 1
+        size = max(1, min(256, -(-self.count // (4 * jobs))))
+        spans = [(first, min(first + size, self.count)) for first in range(0, self.count, size)]
+        waiting = spans[::-1]
+        parts: dict[int, tuple[Positions, npt.NDArray[np.float64]]] = {}
+
+        def work() -> None:
+            if self.kind == RANGE:
+                worker = self.worker(np.zeros(1024, np.int64), np.zeros(1024))
+            else:
+                worker = self.worker(self.positions, self.distances)
+            while waiting and not worker.stopped:
+                try:
+                    first, last = waiting.pop()
+                except IndexError:  # another worker was quicker
+                    break
+                worker.answer(first, last)
+                if self.kind == RANGE:
+                    parts[first] = worker.taken()
+
+        with shown(self.index.key, self.count, progress) as show:
+            done: Callable[[], None] | None = (
+                (lambda: show(self.count - size * len(waiting))) if progress else None
+            )
+            self.drive([work] * min(jobs, len(spans)), done)
+        if self.kind == RANGE and parts:
+            self.positions = np.concatenate([parts[first][0] for first, _ in spans])
+            self.distances = np.concatenate([parts[first][1] for first, _ in spans])
+
+    def drive(self, tasks: list[Callable[[], None]], tick: Callable[[], None] | None) -> None:
+        """Run tasks to the end, here if they are few and cannot run long, and raise what went wrong."""
+        if self.bound.metric.native and len(tasks) == 1 and self.count <= 4:
+            tasks[0]()
+        else:
+            threads.run(tasks, self._cancel, tick)
+        for worker in self._workers:
+            if worker.room.fault[0]:
+                raise self.bound.complaint(worker.room.fault)
+
+    def _cancel(self) -> None:
+        for worker in self._workers:
+            worker.desk.wholes[STOP] = 1
+
+    def costs(self) -> dict[str, Any]:
+        """Return the columns that every result has."""
+        return {
+            "cost": self.wholes[:, COST].copy(),
+            "exact": (self.wholes[:, PROVEN] != 0) & self.index.exact,
+            "bounds": self.wholes[:, BOUNDS].copy(),
+        }
+
+
+class Worker:
+    """One thread's memory, enlarged whenever a kernel asks for more."""
+
+    def __init__(self, batch: Batch, positions: Positions, distances: npt.NDArray[np.float64]) -> None:
+        self.batch = batch
+        self.desk: Desk = batch.index._desk()
+        self.desk.wholes[ORDER] = batch.order
+        self.room: Room = make_room(batch.words)
+        self.positions, self.distances = positions, distances
+        self.reals = np.zeros(4)
+        self.used = np.zeros(1, np.int64)
+        self.stopped = False
+
+    def answer(self, first: int, last: int) -> None:
+        """Answer queries `first` to `last`."""
+        batch = self.batch
+        span = np.array([first, last])
+        self.used[0] = 0 if batch.kind in (RANGE, BROWSE) else first * batch.k
+        while True:
+            status = search(
+                batch.index._tree, batch.bound.space, batch.bound.queries, self.room, self.desk, batch.blank,
+                batch.radii, batch.masks, self.positions, self.distances, self.reals, batch.wholes,
+                batch.k, span, self.used,
+            )  # fmt: skip
+            if status == MORE_FRONTIER:
+                self.desk = enlarged(self.desk)
+            elif status == MORE_RESULTS:
+                self.positions = np.concatenate([self.positions, np.empty_like(self.positions)])
+                self.distances = np.concatenate([self.distances, np.empty_like(self.distances)])
+            else:
+                self.stopped = status == STOPPED
+                return
+
+    def taken(self) -> tuple[Positions, npt.NDArray[np.float64]]:
+        """Return a copy of what the last span found."""
+        return self.positions[: self.used[0]].copy(), self.distances[: self.used[0]].copy()
+
+    def frontier(self) -> float:
+        """Return the least bound of what is waiting."""
+        return float(self.desk.keys[0]) if self.desk.wholes[SIZE] else np.inf
+
+
+class Browser:
+    """The objects of an index by distance to one query, one at a time.
+
+    Attributes
+    ----------
+    cost : int
+        Distances computed so far.
+    lower_bound : float
+        No object that is still to come is nearer.
+    """
+
+    def __init__(self, index: BaseIndex, batch: Batch) -> None:
+        self._ids = index._ids
+        self._batch = batch
+        self._worker = batch.worker(np.zeros(64, np.int64), np.zeros(64))
+        self._ready: list[tuple[Any, float]] = []
+        self.lower_bound = 0.0
+
+    @property
+    def cost(self) -> int:
+        """Distances computed so far."""
+        return int(self._batch.wholes[0, COST])
+
+    def __iter__(self) -> Browser:
+        return self
+
+    def __next__(self) -> tuple[Any, float]:
+        if not self._ready:
+            self._fetch()
+        if not self._ready:
+            self.lower_bound = np.inf
+            raise StopIteration
+        found = self._ready.pop()
+        self.lower_bound = self._ready[-1][1] if self._ready else max(found[1], self._worker.frontier())
+        return found
+
+    def _fetch(self) -> None:
+        wholes = self._batch.wholes
+        wholes[0, FOUND] = 0
+        self._batch.drive([lambda: self._worker.answer(0, 1)], None)
+        found = int(wholes[0, FOUND])
+        ids = self._ids.called(self._worker.positions[:found]).tolist()
+        self._ready = list(zip(ids, self._worker.distances[:found].tolist()))[::-1]
