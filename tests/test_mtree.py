@@ -5,6 +5,7 @@ import pytest
 
 import metricspace as ms
 from metricspace.indexes.mtree import HEIGHT, ROOT
+from metricspace.objects.base import appended
 from tests import naive
 
 
@@ -154,3 +155,12 @@ def test_a_matrix_cannot_grow():
     index = ms.MTree("precomputed").fit(np.zeros((2, 2)))
     with pytest.raises(ms.MetricSpaceError, match="cannot grow"):
         index.add(np.zeros((1, 2)))
+
+
+def test_growing_by_small_parts_keeps_earlier_results():
+    first = appended(np.arange(4), np.array([4]))
+    second = appended(first, np.array([5]))
+    other = appended(first, np.array([6, 7]))
+    assert second.base is first.base
+    assert other.base is not first.base
+    assert [a.tolist() for a in (first, second, other)] == [[*range(5)], [*range(6)], [*range(5), 6, 7]]

@@ -1,0 +1,166 @@
+"""Vectors, or rows of integer codes, in one matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InvalidArgument, WrongType
+from .base import Objects, Positions, appended, refuse_single
+
+# Beyond these, squares of differences would overflow (float32) or the sums of them (float64).
+_LARGEST = {np.dtype(np.float32): 1e15, np.dtype(np.float64): 1e150}
+
+
+class Rows(Objects):
+    """Vectors in one C-contiguous matrix.
+
+    Parameters
+    ----------
+    rows : array, shape (n, d)
+        Already validated; see `Rows.of`.
+    """
+
+    kind = "rows"
+
+    def __init__(self, rows: npt.NDArray[Any]) -> None:
+        self.rows = rows
+
+    @classmethod
+    def of(cls, data: Any) -> Self:
+        """Validate real vectors: float32 and float64 stay, others become the smaller that holds them exactly.
+
+        Raises
+        ------
+        WrongType
+            If `data` is not a matrix of real numbers.
+        InvalidArgument
+            If it is empty, holds NaN or infinity, or numbers too large to square.
+        """
+        return cls(finite(as_matrix(data)))
+
+    @classmethod
+    def codes(cls, data: Any) -> Self:
+        """Validate rows of whole numbers, kept as uint8 or int64."""
+        matrix = as_matrix(data)
+        if matrix.dtype.kind == "f":
+            if not np.array_equal(matrix, np.rint(matrix)):
+                raise WrongType(
+                    "expected rows of whole numbers (codes), given fractions or NaN: "
+                    "round them first, or use a metric on vectors"
+                )
+            matrix = matrix.astype(np.int64)
+        return cls(np.ascontiguousarray(matrix, np.uint8 if matrix.dtype.itemsize == 1 else np.int64))
+
+    @classmethod
+    def any(cls, data: npt.NDArray[Any]) -> Self:
+        """Keep a matrix of any numeric type as it is, for a metric of the user's own."""
+        return cls(np.ascontiguousarray(data))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, positions: Positions) -> Self:
+        return type(self)(self.rows[positions])
+
+    def encode(self, data: Any) -> Self:
+        own = self.rows
+        width = own.shape[1]
+        if own.dtype.kind == "f":
+            given = finite(as_matrix(data, width), allow_empty=True)
+        else:
+            given = type(self).codes(as_matrix(data, width)).rows
+            if own.dtype == np.uint8 and given.dtype != np.uint8:
+                # Codes beyond a byte equal none of the stored ones; any two that do not occur would do.
+                raise InvalidArgument(
+                    "expected codes of one byte like the indexed ones, given wider integers: "
+                    "convert both to the same integer type"
+                )
+        return type(self)(np.ascontiguousarray(given, own.dtype))
+
+    def extended(self, data: Any) -> Self:
+        return type(self)(appended(self.rows, self.encode(data).rows))
+
+    def give(self, positions: Positions) -> npt.NDArray[Any]:
+        return self.rows[positions]
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        return {"rows": self.rows}
+
+    @classmethod
+    def restore(cls, arrays: dict[str, npt.NDArray[Any]], header: dict[str, Any]) -> Self:
+        return cls(arrays["rows"])
+
+
+def as_matrix(data: Any, width: int | None = None) -> npt.NDArray[Any]:
+    """Return `data` as a real matrix of the expected width, or say what is wrong with it."""
+    refuse_single(data, "vectors")
+    try:
+        matrix = np.asarray(data)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise WrongType(f"expected a matrix of real numbers, one row an object: {error}") from error
+    if matrix.dtype.kind not in "fiub":
+        raise WrongType(
+            f"expected a matrix of real numbers, one row an object; given {_described(data)}: "
+            "use a metric made for such objects, or convert them to vectors"
+        )
+    if matrix.ndim == 1 and matrix.size == 0:
+        matrix = matrix.reshape(0, width or 0)
+    if matrix.ndim == 1:
+        raise WrongType(
+            f"expected a matrix with one row an object, given one row of {len(matrix)} numbers: "
+            "pass [row] for one object"
+        )
+    if matrix.ndim != 2:
+        raise WrongType(
+            f"expected a matrix with one row an object, given an array of shape {matrix.shape}: "
+            "reshape it to (objects, dimensions)"
+        )
+    if width is not None and matrix.shape[1] != width:
+        raise InvalidArgument(
+            f"expected objects of {width} dimensions like the indexed ones, given {matrix.shape[1]}"
+        )
+    return matrix
+
+
+def _described(data: Any) -> str:
+    first = data[0] if isinstance(data, Sequence) and data else None
+    name = type(data).__name__
+    return name if first is None else f"a {name} of {type(first).__name__}"
+
+
+def finite(matrix: npt.NDArray[Any], allow_empty: bool = False) -> npt.NDArray[Any]:
+    """Return a C-contiguous float matrix without NaN, infinity or numbers too large."""
+    if matrix.shape[0] == 0 and not allow_empty:
+        raise InvalidArgument("expected at least one object, given none")
+    if matrix.shape[1] == 0 and matrix.shape[0] > 0:
+        raise InvalidArgument(f"expected at least one dimension, given an array of shape {matrix.shape}")
+    largest = float(np.abs(matrix, dtype=np.float64).max(initial=0.0)) if matrix.dtype.kind in "iu" else 0.0
+    if matrix.dtype.kind in "iub":
+        if largest > 2**53:
+            raise InvalidArgument(
+                f"integers up to {largest:.0f} are not exact in float64 (2**53): scale them, "
+                "or use a metric on codes such as 'hamming'"
+            )
+        matrix = matrix.astype(np.float32 if largest <= 2**24 else np.float64)
+    elif matrix.dtype.itemsize < 4:
+        matrix = matrix.astype(np.float32)
+    elif matrix.dtype.itemsize > 8:
+        matrix = matrix.astype(np.float64)
+    matrix = np.ascontiguousarray(matrix, matrix.dtype.newbyteorder("="))
+    if matrix.size:
+        low, high = float(matrix.min()), float(matrix.max())  # NaN and infinity both show here
+        if not (np.isfinite(low) and np.isfinite(high)):
+            row = int(np.flatnonzero(~np.isfinite(matrix).all(axis=1))[0])
+            raise InvalidArgument(
+                f"expected finite numbers, given NaN or infinity in row {row}: remove or fill such rows"
+            )
+        greatest = max(-low, high)
+        if matrix.dtype == np.float32 and greatest > _LARGEST[matrix.dtype]:
+            matrix = matrix.astype(np.float64)
+        if greatest > _LARGEST[matrix.dtype]:
+            raise InvalidArgument(f"numbers up to {greatest:.3g} are too large to be squared: scale the data")
+    return matrix
