@@ -80,13 +80,13 @@ def _compile(function: Any, **options: Any) -> Any:
 def generic(stub: F) -> Any:
     """Make `stub` a function whose body depends on the class of its first argument.
 
-    Bodies are registered with ``@stub.of(cls)``; one registered for `object` is the default.
+    Bodies are registered with ``@stub.of(cls, ...)``; one registered for `object` is the default.
     """
     bodies: dict[type, Callable[..., Any]] = {}
 
-    def of(cls: type) -> Callable[[F], F]:
+    def of(*classes: type) -> Callable[[F], F]:
         def register(body: F) -> F:
-            bodies[cls] = body
+            bodies.update(dict.fromkeys(classes, body))
             return body
 
         return register

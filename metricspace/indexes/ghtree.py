@@ -23,14 +23,15 @@ import numpy as np
 from ..answer import Answer
 from ..arguments import whole_number
 from ..bounds import double_pivot
-from ..construction import COST, DONE, NODES, PENDING, Construction
+from ..construction import COST, DONE, Construction
+from ..growing import divide, grown, hang, measure_span, scan_leaf
 from ..ids import Positions
 from ..index import BaseIndex
-from ..kernels import Array, kernel
+from ..kernels import Array
 from ..partitions import divide_by_sign, swap
 from ..pivots import farthest_of, random_below
 from ..space import Room, estimate, prepare
-from ..traversal import Desk, afford, consider, expand, make_desk, measure, offer_child
+from ..traversal import Desk, afford, expand, make_desk, measure, offer_child
 
 SAMPLE = 16  # objects among which the second pivot is the farthest: apart from the first, seldom an outlier
 
@@ -48,8 +49,7 @@ class GHNodes(NamedTuple):
 def _(tree: GHNodes, node: int, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
     start = tree.start[node]
     if tree.near_first[node] < 0:
-        for slot in range(start, tree.stop[node]):
-            consider(space, slot, desk.bound[0], query, answer, desk)
+        scan_leaf(tree, node, space, query, answer, desk)
         return
     if not afford(answer, desk):
         return
@@ -61,52 +61,21 @@ def _(tree: GHNodes, node: int, space: Any, query: Any, answer: Answer, desk: De
     offer_child(desk, answer, tree.near_second[node], double_pivot(second, first, answer.slack))
 
 
-@kernel
-def divide(
-    tree: GHNodes,
-    space: Any,
-    order: Array,
-    keys: Array,
-    todo: Array,
-    leaf_size: int,
-    room: Room,
-    state: Array,
-    patience: int,
-) -> bool:
-    """Divide pending nodes until none is left or `patience` distances are computed."""
-    enough = state[COST] + patience
-    while state[PENDING] > 0 and state[COST] < enough:
-        state[PENDING] -= 1
-        node = todo[state[PENDING]]
-        start, stop = tree.start[node], tree.stop[node]
-        if stop - start <= leaf_size:
-            tree.near_first[node] = -1
-            state[DONE] += stop - start
-            continue
-        swap(order, start, start + random_below(state, stop - start))
-        query = prepare(space, space, order[start], room)
-        swap(order, start + 1, farthest_of(space, order, start + 1, stop, query, SAMPLE, state))
-        for place in range(start + 2, stop):
-            keys[place] = estimate(space, order[place], query)
-            if room.fault[0] != 0:
-                return False
-        query = prepare(space, space, order[start + 1], room)
-        for place in range(start + 2, stop):
-            keys[place] -= estimate(space, order[place], query)
-            if room.fault[0] != 0:
-                return False
-        state[COST] += 2 * (stop - start - 2)
-        state[DONE] += 2
-        middle = divide_by_sign(keys, order, start + 2, stop)
-        child = state[NODES]
-        state[NODES] += 2
-        tree.near_first[node], tree.near_second[node] = child, child + 1
-        tree.start[child], tree.stop[child] = start + 2, middle
-        tree.start[child + 1], tree.stop[child + 1] = middle, stop
-        todo[state[PENDING]] = child + 1
-        todo[state[PENDING] + 1] = child
-        state[PENDING] += 2
-    return state[PENDING] == 0
+@divide.of(GHNodes)
+def _(tree: GHNodes, node: int, space: Any, order: Array, keys: Array, room: Room, state: Array) -> None:
+    start, stop = tree.start[node], tree.stop[node]
+    swap(order, start, start + random_below(state, stop - start))
+    query = prepare(space, space, order[start], room)
+    swap(order, start + 1, farthest_of(space, order, start + 1, stop, query, SAMPLE, state))
+    measure_span(space, order, start + 2, stop, query, keys, room, state)
+    query = prepare(space, space, order[start + 1], room)
+    for place in range(start + 2, stop):
+        keys[place] -= estimate(space, order[place], query)
+    state[COST] += stop - start - 2
+    middle = divide_by_sign(keys, order, start + 2, stop)
+    tree.near_first[node] = hang(tree, start + 2, middle, state)
+    tree.near_second[node] = hang(tree, middle, stop, state)
+    state[DONE] += 2
 
 
 class GHTree(BaseIndex):
@@ -143,17 +112,9 @@ class GHTree(BaseIndex):
         n = construction.count
         # Each inner node keeps two objects to itself, and one side may be empty.
         nodes = n + 1
-        tree = GHNodes(*(np.zeros(nodes, np.int64) for _ in GHNodes._fields))
-        tree.stop[0] = n
-        order, keys, todo = np.arange(n), np.zeros(n), np.zeros(nodes, np.int64)
-        construction.state[PENDING] = construction.state[NODES] = 1
-        construction.run(
-            lambda: divide(
-                tree, construction.space, order, keys, todo, self.leaf_size,
-                construction.room, construction.state, construction.patience,
-            )
-        )  # fmt: skip
-        return GHNodes(*(array[: construction.state[NODES]].copy() for array in tree)), order
+        spans = np.zeros((2, nodes), np.int64)
+        leaves = np.full((2, nodes), -1)
+        return grown(GHNodes(*spans, *leaves), construction, self.leaf_size)
 
     def _bytes(self, count: int) -> int:
         return 8 * count + 64 * (4 * count // self.leaf_size + 1)

@@ -26,13 +26,14 @@ import numpy as np
 from ..answer import Answer
 from ..arguments import whole_number
 from ..bounds import raise_bounds, range_pivot
-from ..construction import COST, DONE, NODES, PENDING, Construction
+from ..construction import DONE, Construction
+from ..growing import divide, grown, hang, measure_span
 from ..ids import Positions
 from ..index import BaseIndex
 from ..kernels import Array, kernel
 from ..partitions import divide_at, swap
 from ..pivots import widest_spread
-from ..space import Room, estimate, prepare
+from ..space import Room, prepare
 from ..traversal import Desk, afford, consider, expand, make_desk, measure, offer_child
 
 CANDIDATES = 8  # vantage objects tried, and objects that each is tried on; more gain under 2% of distances
@@ -81,60 +82,29 @@ def filter_leaf(tree: VPNodes, node: int, space: Any, query: Any, answer: Answer
         consider(space, slot, bounds[slot - start], query, answer, desk)
 
 
-@kernel
-def divide(
-    tree: VPNodes,
-    space: Any,
-    order: Array,
-    keys: Array,
-    todo: Array,
-    leaf_size: int,
-    room: Room,
-    state: Array,
-    patience: int,
-) -> bool:
-    """Divide pending nodes until none is left or `patience` distances are computed."""
-    enough = state[COST] + patience
-    while state[PENDING] > 0 and state[COST] < enough:
-        state[PENDING] -= 1
-        node = todo[state[PENDING]]
-        start, stop = tree.start[node], tree.stop[node]
-        if stop - start <= leaf_size:
-            tree.near[node] = -1
-            state[DONE] += stop - start
-            continue
-        # Where the objects are few, trying candidates would cost more than it saves.
-        candidates = min(CANDIDATES, (stop - start) // 64)
-        best = widest_spread(space, order, start, stop, candidates, SAMPLE, room, state)
-        swap(order, start, best)
-        query = prepare(space, space, order[start], room)
+@divide.of(VPNodes)
+def _(tree: VPNodes, node: int, space: Any, order: Array, keys: Array, room: Room, state: Array) -> None:
+    start, stop = tree.start[node], tree.stop[node]
+    # Where the objects are few, trying candidates would cost more than it saves.
+    candidates = min(CANDIDATES, (stop - start) // 64)
+    swap(order, start, widest_spread(space, order, start, stop, candidates, SAMPLE, room, state))
+    query = prepare(space, space, order[start], room)
+    measure_span(space, order, start + 1, stop, query, keys, room, state)
+    middle = start + 1 + (stop - start - 1) // 2
+    divide_at(keys, order, start + 1, stop, middle)
+    paths = tree.path.shape[0]
+    if paths > 0:
         for place in range(start + 1, stop):
-            keys[place] = estimate(space, order[place], query)
-            if room.fault[0] != 0:
-                return False
-        state[COST] += stop - start - 1
-        state[DONE] += 1
-        middle = start + 1 + (stop - start - 1) // 2
-        divide_at(keys, order, start + 1, stop, middle)
-        paths = tree.path.shape[0]
-        if paths > 0:
-            for place in range(start + 1, stop):
-                tree.path[tree.level[node] % paths, order[place]] = keys[place]
-        near = state[NODES]
-        state[NODES] += 2
-        tree.near[node], tree.far[node] = near, near + 1
-        hang(tree, near, node, start + 1, middle, keys, 0)
-        hang(tree, near + 1, node, middle, stop, keys, 2)
-        todo[state[PENDING]] = near + 1
-        todo[state[PENDING] + 1] = near
-        state[PENDING] += 2
-    return state[PENDING] == 0
+            tree.path[tree.level[node] % paths, order[place]] = keys[place]
+    tree.near[node] = hang_half(tree, node, start + 1, middle, keys, 0, state)
+    tree.far[node] = hang_half(tree, node, middle, stop, keys, 2, state)
+    state[DONE] += 1
 
 
 @kernel
-def hang(tree: VPNodes, child: int, node: int, start: int, stop: int, keys: Array, side: int) -> None:
-    """Make a child of a span of objects, and note the band that they occupy."""
-    tree.start[child], tree.stop[child] = start, stop
+def hang_half(tree: VPNodes, node: int, start: int, stop: int, keys: Array, side: int, state: Array) -> int:
+    """Make a child of half of the objects, and note the band of distances that they occupy."""
+    child = hang(tree, start, stop, state)
     tree.parent[child] = node
     tree.level[child] = tree.level[node] + 1
     least, most = np.inf, 0.0
@@ -143,6 +113,7 @@ def hang(tree: VPNodes, child: int, node: int, start: int, stop: int, keys: Arra
         most = max(most, keys[place])
     tree.band[node, side] = least
     tree.band[node, side + 1] = most
+    return child
 
 
 class VPTree(BaseIndex):
@@ -198,23 +169,8 @@ class VPTree(BaseIndex):
             band=np.zeros((nodes, 4)),
             path=np.zeros((self.paths, n), np.float32),
         )
-        tree.stop[0] = n
-        order, keys = np.arange(n), np.zeros(n)
-        todo = np.zeros(nodes, np.int64)
-        construction.state[PENDING] = construction.state[NODES] = 1
-        construction.run(
-            lambda: divide(
-                tree, construction.space, order, keys, todo, self.leaf_size,
-                construction.room, construction.state, construction.patience,
-            )
-        )  # fmt: skip
-        used = construction.state[NODES]
-        kept = {
-            name: np.ascontiguousarray(array[:used])
-            for name, array in tree._asdict().items()
-            if name != "path"
-        }
-        return VPNodes(**kept, path=np.ascontiguousarray(tree.path[:, order])), order
+        tree, order = grown(tree, construction, self.leaf_size)
+        return tree._replace(path=np.ascontiguousarray(tree.path[:, order])), order
 
     def _bytes(self, count: int) -> int:
         return count * (4 * self.paths + 8) + 88 * (2 * count // self.leaf_size + 1)

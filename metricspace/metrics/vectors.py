@@ -1,12 +1,12 @@
 """Minkowski distances, the angle between vectors, and Hamming distance on rows of codes.
 
-A sum over the dimensions is accumulated in float64 in eight fixed lanes. That order vectorises without
-leave to reassociate, so a distance is the same to the bit wherever it is computed.
+A sum over the dimensions is accumulated in float64 in eight fixed lanes, without leave to reassociate, so
+that a distance is the same to the bit wherever it is computed.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,42 @@ from ..kernels import Array, fast_kernel, generic, kernel
 from ..laws import HILBERT, TRIANGLE, Laws, Metric, register, summing
 from ..objects import Objects, Rows
 from ..space import Room, RowQuery, distance, estimate, prepare, settle
+
+
+class EuclideanSpace(NamedTuple):
+    """Rows under L2."""
+
+    rows: Array
+
+
+class ManhattanSpace(NamedTuple):
+    """Rows under L1."""
+
+    rows: Array
+
+
+class ChebyshevSpace(NamedTuple):
+    """Rows under L∞."""
+
+    rows: Array
+
+
+class MinkowskiSpace(NamedTuple):
+    """Rows under Lp."""
+
+    rows: Array
+    p: float
+
+
+class HammingSpace(NamedTuple):
+    """Rows of codes."""
+
+    rows: Array
+
+
+@prepare.of(EuclideanSpace, ManhattanSpace, ChebyshevSpace, MinkowskiSpace, HammingSpace)
+def _(space: Any, queries: Any, i: int, room: Room) -> Any:
+    return RowQuery(queries.rows[i])
 
 
 @generic
@@ -43,6 +79,11 @@ def total(space: Any, x: Array, y: Array) -> float:
     return (((a0 + a4) + (a1 + a5)) + ((a2 + a6) + (a3 + a7))) + rest
 
 
+@distance.of(ManhattanSpace, HammingSpace)
+def _(space: Any, i: int, query: Any) -> float:
+    return total(space, space.rows[i], query.row)
+
+
 def _rows(objects: Objects) -> Array:
     assert isinstance(objects, Rows)
     return objects.rows
@@ -52,6 +93,7 @@ class Vectors(Metric):
     """The base of metrics on rows."""
 
     function = None
+    arrays: ClassVar[Any]  # the space of the metric, if it is made of the rows alone
 
     def __init__(self, name: str, laws: Laws) -> None:
         self.name, self.laws = name, laws
@@ -59,19 +101,11 @@ class Vectors(Metric):
     def objects(self, data: Any) -> Objects:
         return Rows.of(data)
 
+    def space(self, objects: Objects) -> Any:
+        return self.arrays(_rows(objects))
+
 
 # --- Euclidean ---------------------------------------------------------------------------------------
-
-
-class EuclideanSpace(NamedTuple):
-    """Rows under L2."""
-
-    rows: Array
-
-
-@prepare.of(EuclideanSpace)
-def _(space: EuclideanSpace, queries: EuclideanSpace, i: int, room: Room) -> Any:
-    return RowQuery(queries.rows[i])
 
 
 @term.of(EuclideanSpace)
@@ -112,13 +146,12 @@ def _(space: EuclideanSpace, i: int, query: Any, estimated: float) -> float:
 class Euclidean(Vectors):
     """√Σ(xᵢ − yᵢ)². Estimated in the precision of the rows, settled in float64."""
 
+    arrays = EuclideanSpace
+
     hot = True
 
     def __init__(self) -> None:
         super().__init__("euclidean", HILBERT)
-
-    def space(self, objects: Objects) -> Any:
-        return EuclideanSpace(_rows(objects))
 
     def error(self, objects: Objects) -> Slack:
         rows = _rows(objects)
@@ -130,47 +163,19 @@ class Euclidean(Vectors):
 # --- Manhattan, Chebyshev, Minkowski -----------------------------------------------------------------
 
 
-class ManhattanSpace(NamedTuple):
-    """Rows under L1."""
-
-    rows: Array
-
-
-@prepare.of(ManhattanSpace)
-def _(space: ManhattanSpace, queries: ManhattanSpace, i: int, room: Room) -> Any:
-    return RowQuery(queries.rows[i])
-
-
 @term.of(ManhattanSpace)
 def _(space: ManhattanSpace, a: float, b: float) -> float:
     return abs(np.float64(a) - np.float64(b))
-
-
-@distance.of(ManhattanSpace)
-def _(space: ManhattanSpace, i: int, query: Any) -> float:
-    return total(space, space.rows[i], query.row)
 
 
 @register("manhattan", "l1", "cityblock")
 class Manhattan(Vectors):
     """Σ|xᵢ − yᵢ|."""
 
+    arrays = ManhattanSpace
+
     def __init__(self) -> None:
         super().__init__("manhattan", TRIANGLE)
-
-    def space(self, objects: Objects) -> Any:
-        return ManhattanSpace(_rows(objects))
-
-
-class ChebyshevSpace(NamedTuple):
-    """Rows under L∞."""
-
-    rows: Array
-
-
-@prepare.of(ChebyshevSpace)
-def _(space: ChebyshevSpace, queries: ChebyshevSpace, i: int, room: Room) -> Any:
-    return RowQuery(queries.rows[i])
 
 
 @kernel
@@ -190,18 +195,10 @@ def _(space: ChebyshevSpace, i: int, query: Any) -> float:
 class Chebyshev(Vectors):
     """max|xᵢ − yᵢ|."""
 
+    arrays = ChebyshevSpace
+
     def __init__(self) -> None:
         super().__init__("chebyshev", TRIANGLE)
-
-    def space(self, objects: Objects) -> Any:
-        return ChebyshevSpace(_rows(objects))
-
-
-class MinkowskiSpace(NamedTuple):
-    """Rows under Lp."""
-
-    rows: Array
-    p: float
 
 
 class PowerTerm(NamedTuple):
@@ -209,11 +206,6 @@ class PowerTerm(NamedTuple):
 
     p: float
     scale: float
-
-
-@prepare.of(MinkowskiSpace)
-def _(space: MinkowskiSpace, queries: MinkowskiSpace, i: int, room: Room) -> Any:
-    return RowQuery(queries.rows[i])
 
 
 @term.of(PowerTerm)
@@ -352,39 +344,22 @@ def _directed(rows: Any) -> Any:
 # --- Hamming -----------------------------------------------------------------------------------------
 
 
-class HammingSpace(NamedTuple):
-    """Rows of codes."""
-
-    rows: Array
-
-
-@prepare.of(HammingSpace)
-def _(space: HammingSpace, queries: HammingSpace, i: int, room: Room) -> Any:
-    return RowQuery(queries.rows[i])
-
-
 @term.of(HammingSpace)
 def _(space: HammingSpace, a: float, b: float) -> float:
     return np.float64(a != b)
-
-
-@distance.of(HammingSpace)
-def _(space: HammingSpace, i: int, query: Any) -> float:
-    return total(space, space.rows[i], query.row)
 
 
 @register("hamming")
 class Hamming(Vectors):
     """The number of places in which two rows of codes differ."""
 
+    arrays = HammingSpace
+
     def __init__(self) -> None:
         super().__init__("hamming", TRIANGLE)
 
     def objects(self, data: Any) -> Objects:
         return Rows.codes(data)
-
-    def space(self, objects: Objects) -> Any:
-        return HammingSpace(_rows(objects))
 
     def error(self, objects: Objects) -> Slack:
         return Slack(0.0, 0.0)
