@@ -2,8 +2,9 @@
 
 ``python -m docs.tables`` fills the places between ``<!-- name -->`` and ``<!-- /name -->`` in the README and
 in the pages beside this file: ``demo:quality`` and ``demo:rows`` with the tables of the demo, which it runs
-if ``out/demo.json`` is missing, and ``benchmark:NAME`` with the last result of that benchmark, if there is
-one. It also copies the demo's pictures to ``docs/images``.
+if ``out/demo.json`` is missing; ``demo/NAME:quality`` and ``demo/NAME:rows`` with those of a demo that was
+run with ``--out out/NAME``; ``benchmark:NAME`` with the last result of that benchmark. It also copies the
+demo's pictures to ``docs/images``.
 """
 
 from __future__ import annotations
@@ -29,7 +30,11 @@ def main() -> None:
     (DOCS / "images").mkdir(exist_ok=True)
     for picture in OUT.glob("*.png"):
         shutil.copy(picture, DOCS / "images" / picture.name)
-    places = demo_tables(json.loads((OUT / "demo.json").read_text(encoding="utf-8")))
+    places = {}
+    for file in (OUT / "demo.json", *sorted(OUT.glob("*/demo.json"))):
+        demo = "/".join(("demo", *file.parent.relative_to(OUT).parts))
+        tables = demo_tables(json.loads(file.read_text(encoding="utf-8")))
+        places |= {f"{demo}:{name}": table for name, table in tables.items()}
     for file in sorted(report.RESULTS.glob("*.json")):
         places[f"benchmark:{file.stem}"] = report.markdown(report.read(file))
     for page in [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]:
@@ -42,7 +47,7 @@ def main() -> None:
 
 
 def demo_tables(demo: dict[str, Any]) -> dict[str, str]:
-    """Return the demo's tables as Markdown, by the names of their places."""
+    """Return a demo's tables as Markdown, by name."""
     quality = demo["quality"]
     before, after = quality["before"], {name: quality[name] for name in quality["before"]}
     measured = [
@@ -67,7 +72,7 @@ def demo_tables(demo: dict[str, Any]) -> dict[str, str]:
         }
         for row in demo["rows"]
     ]
-    return {"demo:quality": report.table(measured), "demo:rows": report.table(rows)}
+    return {"quality": report.table(measured), "rows": report.table(rows)}
 
 
 def fill(text: str, places: dict[str, str]) -> str:

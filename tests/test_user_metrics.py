@@ -133,7 +133,7 @@ def test_a_metric_that_returns_no_number(returned):
 
 
 def test_a_metric_that_does_not_compile():
-    with pytest.raises(WrongType, match="ill_typed could not be compiled for two rows of float32: .*colour"):
+    with pytest.raises(WrongType, match=r"ill_typed could not be compiled for two rows of float32: .*colour"):
         ms.VPTree(ill_typed).fit(X)
 
 

@@ -24,6 +24,7 @@ from .train import DimOption, SeedOption, make_trainer
 
 STRUCTURES: tuple[type[BaseIndex], ...] = (LinearScan, VPTree, GHTree, LAESA, AESA, MTree)
 METRIC = "euclidean"
+STEPS, DIGIT_STEPS = 600, 200
 KS = (1, 2, 4, 8)
 K = 10
 EPS = 0.5
@@ -63,7 +64,9 @@ def demo(
     seed: SeedOption = 0,
     steps: Annotated[
         int | None,
-        typer.Option(help="Batches to learn from; by default 1000, for digits 200.", show_default=False),
+        typer.Option(
+            help="Batches to learn from; by default 600, for digits 200.", show_default=False, min=1
+        ),
     ] = None,
     out: Annotated[
         pathlib.Path, typer.Option(help="Directory for demo.json and two pictures.")
@@ -146,7 +149,9 @@ def _learn(data: str, dim: int, seed: int, steps: int | None, say: Console, prog
         items, labels = with_symmetries(items, labels)
         settings = {"lr": 3e-3}
         say.print("Few classes: each digit turned or mirrored, in eight ways, counts as another class.")
-    trainer = make_trainer(items, dim, steps or (200 if data == "digits" else 1000), seed, **settings)
+    trainer = make_trainer(
+        items, dim, steps or (DIGIT_STEPS if data == "digits" else STEPS), seed, **settings
+    )
     say.print(f"In {dim} dimensions the lifted structured loss draws each class together and others away.")
     trainer.fit(items, labels, progress=progress)
     say.print("loss by epoch: " + " ".join(f"{epoch['loss']:.2f}" for epoch in trainer.history))

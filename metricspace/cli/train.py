@@ -26,7 +26,7 @@ def train(
     ],
     model: Annotated[pathlib.Path, typer.Argument(help="The directory to save in.", show_default=False)],
     dim: DimOption = 64,
-    steps: Annotated[int, typer.Option(help="Batches to learn from.")] = 1000,
+    steps: Annotated[int, typer.Option(help="Batches to learn from.", min=1)] = 1000,
     hold_out: Annotated[
         bool, typer.Option("--hold-out", help="Keep some classes for a test of what was learned.")
     ] = False,

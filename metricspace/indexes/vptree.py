@@ -146,8 +146,8 @@ class VPTree(BaseIndex):
         self,
         metric: Any = "euclidean",
         *,
-        leaf_size: int = 16,
-        paths: int = 4,
+        leaf_size: int = 32,
+        paths: int = 6,
         seed: int = 0,
         max_bytes: int | None = None,
     ) -> None:

@@ -1,8 +1,4 @@
-"""Minkowski distances, the angle between vectors, and Hamming distance on rows of codes.
-
-A sum over the dimensions is accumulated in float64 in eight fixed lanes, without leave to reassociate, so
-that a distance is the same to the bit wherever it is computed.
-"""
+"""Minkowski distances, the angle between vectors, and Hamming distance on rows of codes."""
 
 from __future__ import annotations
 
@@ -12,9 +8,10 @@ import numpy as np
 
 from ..bounds import Slack
 from ..errors import InvalidArgument, NotAMetric
-from ..kernels import Array, fast_kernel, generic, kernel
+from ..kernels import Array, fast_kernel
 from ..laws import HILBERT, TRIANGLE, Laws, Metric, register, summing
 from ..objects import Objects, Rows
+from ..simd import greatest_magnitude, sum_of_magnitudes, sum_of_squares
 from ..space import Room, RowQuery, distance, estimate, prepare, settle
 
 
@@ -54,36 +51,6 @@ def _(space: Any, queries: Any, i: int, room: Room) -> Any:
     return RowQuery(queries.rows[i])
 
 
-@generic
-def term(space: Any, a: float, b: float) -> Any:
-    """Return what two coordinates contribute to the sum of a distance."""
-
-
-@kernel
-def total(space: Any, x: Array, y: Array) -> float:
-    """Return the sum of the terms of two rows, in a fixed order."""
-    a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = 0.0
-    whole = x.shape[0] // 8 * 8
-    for k in range(0, whole, 8):
-        a0 += term(space, x[k], y[k])
-        a1 += term(space, x[k + 1], y[k + 1])
-        a2 += term(space, x[k + 2], y[k + 2])
-        a3 += term(space, x[k + 3], y[k + 3])
-        a4 += term(space, x[k + 4], y[k + 4])
-        a5 += term(space, x[k + 5], y[k + 5])
-        a6 += term(space, x[k + 6], y[k + 6])
-        a7 += term(space, x[k + 7], y[k + 7])
-    rest = 0.0
-    for k in range(whole, x.shape[0]):
-        rest += term(space, x[k], y[k])
-    return (((a0 + a4) + (a1 + a5)) + ((a2 + a6) + (a3 + a7))) + rest
-
-
-@distance.of(ManhattanSpace, HammingSpace)
-def _(space: Any, i: int, query: Any) -> float:
-    return total(space, space.rows[i], query.row)
-
-
 def _rows(objects: Objects) -> Array:
     assert isinstance(objects, Rows)
     return objects.rows
@@ -108,15 +75,9 @@ class Vectors(Metric):
 # --- Euclidean ---------------------------------------------------------------------------------------
 
 
-@term.of(EuclideanSpace)
-def _(space: EuclideanSpace, a: float, b: float) -> float:
-    difference = np.float64(a) - np.float64(b)
-    return difference * difference
-
-
 @distance.of(EuclideanSpace)
 def _(space: EuclideanSpace, i: int, query: Any) -> float:
-    return np.sqrt(total(space, space.rows[i], query.row))
+    return np.sqrt(sum_of_squares(space.rows[i], query.row))
 
 
 @fast_kernel
@@ -163,9 +124,9 @@ class Euclidean(Vectors):
 # --- Manhattan, Chebyshev, Minkowski -----------------------------------------------------------------
 
 
-@term.of(ManhattanSpace)
-def _(space: ManhattanSpace, a: float, b: float) -> float:
-    return abs(np.float64(a) - np.float64(b))
+@distance.of(ManhattanSpace)
+def _(space: ManhattanSpace, i: int, query: Any) -> float:
+    return sum_of_magnitudes(space.rows[i], query.row)
 
 
 @register("manhattan", "l1", "cityblock")
@@ -178,17 +139,9 @@ class Manhattan(Vectors):
         super().__init__("manhattan", TRIANGLE)
 
 
-@kernel
-def _greatest_difference(x: Array, y: Array) -> float:
-    greatest = 0.0
-    for k in range(x.shape[0]):
-        greatest = max(greatest, abs(np.float64(x[k]) - np.float64(y[k])))
-    return greatest
-
-
 @distance.of(ChebyshevSpace)
 def _(space: ChebyshevSpace, i: int, query: Any) -> float:
-    return _greatest_difference(space.rows[i], query.row)
+    return greatest_magnitude(space.rows[i], query.row)
 
 
 @register("chebyshev", "linf")
@@ -201,25 +154,17 @@ class Chebyshev(Vectors):
         super().__init__("chebyshev", TRIANGLE)
 
 
-class PowerTerm(NamedTuple):
-    """The term |a − b|ᵖ, of differences scaled to at most 1."""
-
-    p: float
-    scale: float
-
-
-@term.of(PowerTerm)
-def _(space: PowerTerm, a: float, b: float) -> float:
-    return (abs(np.float64(a) - np.float64(b)) * space.scale) ** space.p
-
-
 @distance.of(MinkowskiSpace)
 def _(space: MinkowskiSpace, i: int, query: Any) -> float:
     row = space.rows[i]
-    greatest = _greatest_difference(row, query.row)
+    greatest = greatest_magnitude(row, query.row)
     if greatest < 1e-300:  # nothing that could be scaled
         return greatest
-    return greatest * total(PowerTerm(space.p, 1 / greatest), row, query.row) ** (1 / space.p)
+    scale = 1 / greatest
+    powers = 0.0
+    for k in range(row.shape[0]):
+        powers += (abs(np.float64(row[k]) - np.float64(query.row[k])) * scale) ** space.p
+    return greatest * powers ** (1 / space.p)
 
 
 class Minkowski(Vectors):
@@ -344,9 +289,13 @@ def _directed(rows: Any) -> Any:
 # --- Hamming -----------------------------------------------------------------------------------------
 
 
-@term.of(HammingSpace)
-def _(space: HammingSpace, a: float, b: float) -> float:
-    return np.float64(a != b)
+@distance.of(HammingSpace)
+def _(space: HammingSpace, i: int, query: Any) -> float:
+    row = space.rows[i]
+    different = 0  # a sum of whole numbers, which the compiler may reorder, and so vectorises
+    for k in range(row.shape[0]):
+        different += row[k] != query.row[k]
+    return np.float64(different)
 
 
 @register("hamming")
