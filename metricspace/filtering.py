@@ -12,11 +12,14 @@ from typing import Any
 from .answer import Answer, admissible, may_contain
 from .bounds import object_pivot
 from .kernels import Array, kernel
-from .traversal import POOL, Desk, measure, offer_child, sift
+from .space import at_least
+from .traversal import POOL, Desk, offer_child, probe, sift
 
 
 @kernel
-def bound_all(table: Array, skip: Array, pivots: int, answer: Answer, desk: Desk) -> None:
+def bound_all(
+    table: Array, skip: Array, pivots: int, space: Any, query: Any, answer: Answer, desk: Desk
+) -> None:
     """Fill the pool with the objects whose bound by the first `pivots` columns may belong, and offer it.
 
     ``table[slot, p]`` holds d(object, pivot p), ``desk.memo[p]`` holds d(query, pivot p); objects with
@@ -26,7 +29,7 @@ def bound_all(table: Array, skip: Array, pivots: int, answer: Answer, desk: Desk
     for slot in range(table.shape[0]):
         if skip[slot] != 0 or not admissible(answer, slot):
             continue
-        bound = 0.0
+        bound = at_least(space, slot, query)
         for p in range(pivots):
             bound = max(bound, object_pivot(desk.memo[p], table[slot, p], answer.slack))
         if may_contain(answer, bound):
@@ -46,7 +49,7 @@ def refine_next(space: Any, query: Any, answer: Answer, desk: Desk) -> None:
     desk.wholes[POOL] = last
     slot = desk.pool_slots[0]
     sift(desk.pool_keys, desk.pool_slots, last, desk.pool_keys[last], desk.pool_slots[last], 0)
-    measure(space, slot, query, answer, desk)
+    probe(space, slot, query, answer, desk)
     offer_pool(answer, desk)
 
 

@@ -236,7 +236,7 @@ class Metric:
         right = left if queries is objects else list(queries.give(everything[1]))
         failure: list[BaseException] = []
 
-        def call(_: int, i: int, j: int) -> float:
+        def call(_: int, i: int, j: int, limit: float) -> float:
             try:
                 return float(function(left[i], right[j]))
             except BaseException as error:  # nothing may escape into compiled code

@@ -5,6 +5,8 @@ Each metric brings a class of named arrays, and registers with it
 - ``prepare``: what is worth computing once for a query (bit masks, a norm),
 - ``distance``: the metric's one canonical value, accumulated in float64 in a fixed order, so that
   d(a, b) = d(b, a) and d(a, a) = 0 to the bit wherever it is computed,
+- ``within`` instead, if it can stop early once the distance is known to exceed a limit,
+- ``at_least``, if it has a lower bound that costs next to nothing, such as a difference of lengths,
 - ``estimate`` and ``settle``, if it has a cheaper value near the canonical one: `estimate` decides
   which objects are looked at more closely, `settle` turns it into the canonical distance.
 
@@ -71,8 +73,23 @@ def distance(space: Any, i: int, query: Any) -> Any:
 
 
 @generic
+def within(space: Any, i: int, query: Any, limit: float) -> Any:
+    """Return the canonical distance of object `i` if it is at most `limit`, else anything beyond `limit`."""
+
+
+@generic
+def at_least(space: Any, i: int, query: Any) -> Any:
+    """Return a number that the canonical distance of object `i` is not below, at next to no cost."""
+
+
+@generic
 def estimate(space: Any, i: int, query: Any) -> Any:
     """Return a value within the space's `Slack` of the canonical distance."""
+
+
+@generic
+def estimate_within(space: Any, i: int, query: Any, limit: float) -> Any:
+    """Return the estimate of object `i` if it is at most `limit`, else anything beyond `limit`."""
 
 
 @generic
@@ -80,9 +97,32 @@ def settle(space: Any, i: int, query: Any, estimated: float) -> Any:
     """Return the canonical distance of object `i`, whose estimate is known."""
 
 
+# A space registers `distance` or `within`; each stands in for the other.
+
+
+@distance.of(object)
+def _(space: Any, i: int, query: Any) -> float:
+    return within(space, i, query, np.inf)
+
+
+@within.of(object)
+def _(space: Any, i: int, query: Any, limit: float) -> float:
+    return distance(space, i, query)
+
+
+@at_least.of(object)
+def _(space: Any, i: int, query: Any) -> float:
+    return 0.0
+
+
 @estimate.of(object)
 def _(space: Any, i: int, query: Any) -> float:
     return distance(space, i, query)
+
+
+@estimate_within.of(object)
+def _(space: Any, i: int, query: Any, limit: float) -> float:
+    return within(space, i, query, limit)
 
 
 @settle.of(object)
@@ -111,21 +151,21 @@ def fill_distances(space: Any, queries: Any, first: int, last: int, room: Room, 
 
 
 class Addressed(NamedTuple):
-    """A space behind two addresses.
+    """A space behind addresses.
 
     Native code finds the named arrays of the space in `frame`, and prepares a query into the frame of
     the room. Python code (`prepare_at` is 0) needs only the numbers of the object and the query.
     """
 
     prepare_at: int
-    distance_at: int
+    within_at: int
+    at_least_at: int  # 0: there is no such bound
     frame: Array  # uint64: the named arrays, as the machine holds them
 
 
 class AddressedQuery(NamedTuple):
     """A query on its way to an address: where it was prepared (for Python code, its number again)."""
 
-    distance_at: int
     at: int
     number: int
     fault: Array
@@ -182,38 +222,49 @@ def load_query(typing: Any, at: Any, space: Any) -> Any:
 @intrinsic
 def call_prepare(typing: Any, at: Any, frame: Any, queries: Any, i: Any, room: Any) -> Any:
     """Call the function at an address to prepare a query in the frame of a room."""
-    return types.void(*[types.int64] * 5), _caller(ir.VoidType())
+    return types.void(*[types.int64] * 5), _call
 
 
 @intrinsic
-def call_distance(typing: Any, at: Any, frame: Any, i: Any, query: Any) -> Any:
+def call_within(typing: Any, at: Any, frame: Any, i: Any, query: Any, limit: Any) -> Any:
     """Call the function at an address for one distance."""
-    return types.float64(*[types.int64] * 4), _caller(ir.DoubleType())
+    return types.float64(*[types.int64] * 4, types.float64), _call
 
 
-def _caller(result: ir.Type) -> Callable[..., Any]:
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        at, *passed = arguments
-        shape = ir.FunctionType(result, [ir.IntType(64)] * len(passed))
-        value = builder.call(builder.inttoptr(at, shape.as_pointer()), passed)
-        return value if signature.return_type != types.void else context.get_dummy_value()
+@intrinsic
+def call_at_least(typing: Any, at: Any, frame: Any, i: Any, query: Any) -> Any:
+    """Call the function at an address for one lower bound."""
+    return types.float64(*[types.int64] * 4), _call
 
-    return generate
+
+def _call(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    at, *passed = arguments
+    result = ir.VoidType() if signature.return_type == types.void else ir.DoubleType()
+    shape = ir.FunctionType(result, [value.type for value in passed])
+    value = builder.call(builder.inttoptr(at, shape.as_pointer()), passed)
+    return value if signature.return_type != types.void else context.get_dummy_value()
 
 
 @prepare.of(Addressed)
 def _(space: Addressed, queries: Addressed, i: int, room: Room) -> Any:
     if queries.prepare_at == 0:
-        return AddressedQuery(space.distance_at, i, i, room.fault)
+        return AddressedQuery(i, i, room.fault)
     own = address(room.frame)
     store(own, room)
     call_prepare(queries.prepare_at, address(space.frame), address(queries.frame), i, own)
-    return AddressedQuery(space.distance_at, own + 8 * _QUERY, i, room.fault)
+    return AddressedQuery(own + 8 * _QUERY, i, room.fault)
 
 
-@distance.of(Addressed)
+@within.of(Addressed)
+def _(space: Addressed, i: int, query: Any, limit: float) -> float:
+    return checked(call_within(space.within_at, address(space.frame), i, query.at, limit), i, query)
+
+
+@at_least.of(Addressed)
 def _(space: Addressed, i: int, query: Any) -> float:
-    return checked(call_distance(query.distance_at, address(space.frame), i, query.at), i, query)
+    if space.at_least_at == 0:
+        return 0.0
+    return call_at_least(space.at_least_at, address(space.frame), i, query.at)
 
 
 @kernel
@@ -229,7 +280,7 @@ def checked(d: float, i: int, query: Any) -> float:
 class Called(NamedTuple):
     """A Python function of (number of object, number of query), when nothing is compiled."""
 
-    function: Callable[[int, int, int], float]
+    function: Callable[[int, int, int, float], float]
 
 
 class CalledQuery(NamedTuple):
@@ -246,7 +297,7 @@ def _(space: Called, queries: Called, i: int, room: Room) -> Any:
 
 @distance.of(Called)
 def _(space: Called, i: int, query: Any) -> float:
-    return checked(space.function(0, i, query.number), i, query)
+    return checked(space.function(0, i, query.number, np.inf), i, query)
 
 
 @kernel
@@ -256,7 +307,7 @@ def _keep(space: Any, frame: Array) -> None:
 
 Function = Callable[..., float]
 
-_ADDRESSES: dict[Any, tuple[int, int]] = {}
+_ADDRESSES: dict[Any, tuple[int, int, int]] = {}
 _ALIVE: list[CFunc] = []  # compiled code behind the addresses that were given out
 
 
@@ -273,19 +324,20 @@ def addressed(space: Any, function: Function | None = None) -> Addressed:
     return Addressed(*_ADDRESSES[kind, function], frame)
 
 
-def by_callback(function: Callable[[int, int, int], float]) -> tuple[Any, Any]:
-    """Put a Python function of (anything, number of object, number of query) behind an address.
+def by_callback(function: Callable[[int, int, int, float], float]) -> tuple[Any, Any]:
+    """Put a Python function of (anything, number of object, number of query, limit) behind an address.
 
     Returns the space and what must be kept alive while it is used.
     """
     if not COMPILED:
         return Called(function), None
-    callback = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)(function)
+    whole, real = ctypes.c_int64, ctypes.c_double
+    callback = ctypes.CFUNCTYPE(real, whole, whole, whole, real)(function)
     at = ctypes.cast(callback, ctypes.c_void_p).value
-    return Addressed(0, at or 0, np.zeros(FRAME, np.uint64)), callback
+    return Addressed(0, at or 0, 0, np.zeros(FRAME, np.uint64)), callback
 
 
-def _entry_points(kind: Any, function: Function | None) -> tuple[int, int]:
+def _entry_points(kind: Any, function: Function | None) -> tuple[int, int, int]:
     room = numba.typeof(make_room(1))
 
     def prepare_into(space_at: int, queries_at: int, i: int, room_at: int) -> None:
@@ -293,10 +345,10 @@ def _entry_points(kind: Any, function: Function | None) -> tuple[int, int]:
         query = prepare(load(space_at, kind), load(queries_at, kind), i, scratch)
         store(room_at + 8 * _QUERY, query)
 
-    def metric_distance(space_at: int, i: int, query_at: int) -> float:
-        return distance(load(space_at, kind), i, load_query(query_at, kind))
+    def metric_within(space_at: int, i: int, query_at: int, limit: float) -> float:
+        return within(load(space_at, kind), i, load_query(query_at, kind), limit)
 
-    def users_distance(space_at: int, i: int, query_at: int) -> float:
+    def users_distance(space_at: int, i: int, query_at: int, limit: float) -> float:
         # An exception becomes NaN, which is a fault; Python then calls the function again to show it.
         try:
             row, query = load(space_at, kind).rows[i], load_query(query_at, kind).row
@@ -304,11 +356,17 @@ def _entry_points(kind: Any, function: Function | None) -> tuple[int, int]:
         except Exception:
             return np.nan
 
+    def metric_at_least(space_at: int, i: int, query_at: int) -> float:
+        return at_least(load(space_at, kind), i, load_query(query_at, kind))
+
+    whole, real = types.int64, types.float64
+    bounded = function is None and kind.instance_class in at_least.bodies
     return (
-        _compiled_address(prepare_into, types.void(*[types.int64] * 4)),
+        _compiled_address(prepare_into, types.void(whole, whole, whole, whole)),
         _compiled_address(
-            metric_distance if function is None else users_distance, types.float64(*[types.int64] * 3)
+            metric_within if function is None else users_distance, real(whole, whole, whole, real)
         ),
+        _compiled_address(metric_at_least, real(whole, whole, whole)) if bounded else 0,
     )
 
 

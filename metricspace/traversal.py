@@ -36,7 +36,7 @@ from .answer import (
     start,
 )
 from .kernels import Array, generic, kernel
-from .space import Room, estimate, prepare, settle
+from .space import Room, at_least, estimate, estimate_within, prepare, settle
 
 DEPTH_FIRST, BEST_FIRST = 0, 1
 
@@ -135,6 +135,13 @@ def reckon(space: Any, slot: int, query: Any, answer: Answer) -> float:
 
 
 @kernel
+def probe(space: Any, slot: int, query: Any, answer: Answer, desk: Desk) -> None:
+    """Measure an object for the answer alone: a distance beyond its radius need not be known."""
+    answer.wholes[COST] += 1
+    offer_measured(space, slot, estimate_within(space, slot, query, answer.reals[ADMIT]), query, answer, desk)
+
+
+@kernel
 def offer_measured(space: Any, slot: int, d: float, query: Any, answer: Answer, desk: Desk) -> None:
     """Offer an object whose estimated distance is known."""
     if d > answer.reals[ADMIT]:
@@ -151,10 +158,13 @@ def consider(space: Any, slot: int, bound: float, query: Any, answer: Answer, de
     """Measure an object no nearer than `bound`, if it may belong: now, or best first, in its turn."""
     if not may_contain(answer, bound) or not admissible(answer, slot):
         return
+    bound = max(bound, at_least(space, slot, query))
+    if not may_contain(answer, bound):
+        return
     if desk.wholes[ORDER] == BEST_FIRST and bound > desk.bound[0]:
         push(desk, bound, _BOUNDED, slot)
     elif afford(answer, desk):
-        measure(space, slot, query, answer, desk)
+        probe(space, slot, query, answer, desk)
 
 
 @kernel
@@ -267,7 +277,7 @@ def traverse(tree: Any, space: Any, query: Any, answer: Answer, desk: Desk, faul
         if item >> _TAG == _NODE:
             expand(tree, item, space, query, answer, desk)
         else:
-            measure(space, item & ((1 << _TAG) - 1), query, answer, desk)
+            probe(space, item & ((1 << _TAG) - 1), query, answer, desk)
     return DONE if fault[0] == 0 else STOPPED
 
 

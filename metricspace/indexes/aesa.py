@@ -25,7 +25,7 @@ from ..construction import COST, DONE, Construction
 from ..filtering import offer_pool
 from ..index import BaseIndex
 from ..kernels import Array, kernel
-from ..space import Room, estimate, prepare
+from ..space import Room, at_least, estimate, prepare
 from ..traversal import POOL, Desk, begin, expand, make_desk, measure
 
 
@@ -39,12 +39,21 @@ class DistanceMatrix(NamedTuple):
 def _(tree: DistanceMatrix, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
     size = 0
     for slot in range(tree.matrix.shape[0]):
-        if admissible(answer, slot):
-            desk.pool_slots[size] = slot
-            desk.pool_keys[size] = 0.0
-            size += 1
+        bound = at_least(space, slot, query)
+        if admissible(answer, slot) and may_contain(answer, bound):
+            size = keep(desk, size, slot, bound)
     desk.wholes[POOL] = size
     offer_pool(answer, desk)
+
+
+@kernel
+def keep(desk: Desk, size: int, slot: int, bound: float) -> int:
+    """Put an object into place `size` of the pool, or in front if none has a lower bound; return the next."""
+    desk.pool_keys[size], desk.pool_slots[size] = bound, slot
+    if bound < desk.pool_keys[0]:
+        desk.pool_keys[size], desk.pool_slots[size] = desk.pool_keys[0], desk.pool_slots[0]
+        desk.pool_keys[0], desk.pool_slots[0] = bound, slot
+    return size + 1
 
 
 @expand.of(DistanceMatrix)
@@ -56,13 +65,8 @@ def _(tree: DistanceMatrix, node: int, space: Any, query: Any, answer: Answer, d
     for i in range(1, desk.wholes[POOL]):
         slot = desk.pool_slots[i]
         bound = max(desk.pool_keys[i], object_pivot(d, np.float64(row[slot]), answer.slack))
-        if not may_contain(answer, bound):
-            continue
-        desk.pool_keys[size], desk.pool_slots[size] = bound, slot
-        if bound < desk.pool_keys[0]:  # the least to the front
-            desk.pool_keys[size], desk.pool_slots[size] = desk.pool_keys[0], desk.pool_slots[0]
-            desk.pool_keys[0], desk.pool_slots[0] = bound, slot
-        size += 1
+        if may_contain(answer, bound):
+            size = keep(desk, size, slot, bound)
     desk.wholes[POOL] = size
     offer_pool(answer, desk)
 

@@ -40,7 +40,7 @@ def _(tree: PivotTable, space: Any, query: Any, answer: Answer, desk: Desk) -> N
     while measured < tree.pivots.shape[0] and afford(answer, desk):
         desk.memo[measured] = measure(space, tree.pivots[measured], query, answer, desk)
         measured += 1
-    bound_all(tree.table, tree.is_pivot, measured, answer, desk)
+    bound_all(tree.table, tree.is_pivot, measured, space, query, answer, desk)
 
 
 @expand.of(PivotTable)

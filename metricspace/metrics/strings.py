@@ -15,7 +15,7 @@ from ..bounds import Slack
 from ..kernels import Array, kernel
 from ..laws import TRIANGLE, Metric, register
 from ..objects import Objects, Strings
-from ..space import Room, distance, prepare
+from ..space import Room, at_least, prepare, within
 
 _ONE = np.uint64(1)
 _ALL = ~np.uint64(0)
@@ -54,18 +54,26 @@ def _(space: LevenshteinSpace, queries: LevenshteinSpace, i: int, room: Room) ->
     return Pattern(matches, column, length, blocks)
 
 
-@distance.of(LevenshteinSpace)
+@at_least.of(LevenshteinSpace)
 def _(space: LevenshteinSpace, i: int, query: Any) -> float:
+    return np.float64(abs(space.starts[i + 1] - space.starts[i] - query.length))
+
+
+@within.of(LevenshteinSpace)
+def _(space: LevenshteinSpace, i: int, query: Any, limit: float) -> float:
     first, stop = space.starts[i], space.starts[i + 1]
     if query.length == 0:
         return np.float64(stop - first)
     if query.blocks == 1:
-        return np.float64(_one_word(space.codes, first, stop, query))
-    return np.float64(_many_words(space.codes, first, stop, query))
+        return np.float64(_one_word(space.codes, first, stop, query, limit))
+    return np.float64(_many_words(space.codes, first, stop, query, limit))
+
+
+# In both, what is read so far bounds the whole: each symbol to come lowers the score by one at most.
 
 
 @kernel
-def _one_word(codes: Array, first: int, stop: int, query: Any) -> int:
+def _one_word(codes: Array, first: int, stop: int, query: Any, limit: float) -> int:
     rises = _ALL
     falls = np.uint64(0)
     last_row = _ONE << np.uint64(query.length - 1)
@@ -78,13 +86,15 @@ def _one_word(codes: Array, first: int, stop: int, query: Any) -> int:
         score += np.int64((up & last_row) != 0) - np.int64((down & last_row) != 0)
         up = (up << _ONE) | _ONE  # the first row grows by one with every symbol
         down = down << _ONE
+        if score - (stop - 1 - j) > limit:
+            return score - (stop - 1 - j)
         rises = down | ~(diagonal | up)
         falls = up & diagonal
     return score
 
 
 @kernel
-def _many_words(codes: Array, first: int, stop: int, query: Any) -> int:
+def _many_words(codes: Array, first: int, stop: int, query: Any, limit: float) -> int:
     blocks = query.blocks
     for b in range(blocks):
         query.column[b] = _ALL
@@ -112,6 +122,8 @@ def _many_words(codes: Array, first: int, stop: int, query: Any) -> int:
             query.column[blocks + b] = up & diagonal
             carry_up = next_up
             carry_down = next_down
+        if score - (stop - 1 - j) > limit:
+            return score - (stop - 1 - j)
     return score
 
 

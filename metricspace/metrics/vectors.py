@@ -12,7 +12,7 @@ from ..kernels import Array, fast_kernel
 from ..laws import HILBERT, TRIANGLE, Laws, Metric, register, summing
 from ..objects import Objects, Rows
 from ..simd import greatest_magnitude, sum_of_magnitudes, sum_of_squares
-from ..space import Room, RowQuery, distance, estimate, prepare, settle
+from ..space import Room, RowQuery, distance, estimate, estimate_within, prepare, settle
 
 
 class EuclideanSpace(NamedTuple):
@@ -96,6 +96,11 @@ def _(space: EuclideanSpace, i: int, query: Any) -> float:
     if squares == np.inf:  # float32 overflows where float64 does not
         return distance(space, i, query)
     return np.sqrt(squares)
+
+
+@estimate_within.of(EuclideanSpace)
+def _(space: EuclideanSpace, i: int, query: Any, limit: float) -> float:
+    return estimate(space, i, query)
 
 
 @settle.of(EuclideanSpace)
@@ -252,8 +257,7 @@ class Angular(Vectors):
         return Directions.of(data)
 
     def space(self, objects: Objects) -> Any:
-        rows = _rows(objects)
-        return AngularSpace(rows, 1 / _lengths(rows))
+        return AngularSpace(_rows(objects), objects.derived(_reciprocal_lengths))
 
     def error(self, objects: Objects) -> Slack:
         width = _rows(objects).shape[1]
@@ -275,6 +279,10 @@ class Directions(Rows):
 
 def _lengths(rows: Any) -> Any:
     return np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
+
+
+def _reciprocal_lengths(objects: Objects) -> Any:
+    return 1 / _lengths(_rows(objects))
 
 
 def _directed(rows: Any) -> Any:

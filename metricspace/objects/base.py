@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from collections.abc import Callable
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from ..errors import WrongType
 
 Positions = npt.NDArray[np.int64]
+T = TypeVar("T")
 
 KINDS: dict[str, type[Objects]] = {}
 """Every container by the name of its kind, as stored files have it."""
@@ -28,8 +30,28 @@ class Objects:
 
     @property
     def nbytes(self) -> int:
-        """Bytes held by the objects."""
-        return sum(array.nbytes for array in self.arrays().values())
+        """Bytes held by the objects, and by what metrics derived from them."""
+        held = list(self.arrays().values())
+        for made in self.__dict__.get("_derived", {}).values():
+            held += made if isinstance(made, tuple) else (made,)
+        return sum(array.nbytes for array in held if isinstance(array, np.ndarray))
+
+    def derived(self, make: Callable[[Self], T]) -> T:
+        """Return what a metric derives from these objects, such as lengths or images; it is made only once.
+
+        Parameters
+        ----------
+        make : callable
+            Takes this container and returns an array or a tuple of arrays.
+        """
+        kept: dict[Any, T] = self.__dict__.setdefault("_derived", {})
+        if make not in kept:
+            kept[make] = make(self)
+        return kept[make]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a pickle holds: not what can be derived again."""
+        return {name: value for name, value in self.__dict__.items() if name != "_derived"}
 
     def take(self, positions: Positions) -> Self:
         """Return a copy of the objects at these positions, in this order."""
