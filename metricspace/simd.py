@@ -242,7 +242,7 @@ def _plain_advance(bits: int) -> Any:
             change = 0
             for k in range(bits):
                 bit = one << np.uint64(k)
-                change += (rises & place & bit != 0) - (falls & place & bit != 0)
+                change += int(rises & place & bit != 0) - int(falls & place & bit != 0)
             out[pattern] = change
 
     return advance
