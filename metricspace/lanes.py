@@ -7,9 +7,13 @@ Idea
     places of that symbol in each string, is one row of masks, made once for the stored strings. Several
     hundred strings take about as long as two or three do one by one.
 
+    A lane may also stand for a group of strings: where any of them has the symbol, the lane has it. More
+    matches only lower the recurrence, so it bounds the distance of every member from below.
+
 Arrays
-    Strings lie in blocks of `BLOCK`. The lanes of a block are as wide as its longest string, so strings
-    should be put in order of length. A block keeps rows of masks only for the symbols that occur in it.
+    Lanes lie in blocks of `BLOCK`, as wide as the longest string of the block, so strings should be in order
+    of length; and where groups are to bound well, like strings beside each other. A block keeps rows of masks
+    only for the symbols that occur in it.
 """
 
 from __future__ import annotations
@@ -24,17 +28,14 @@ from .simd import TILE, advance_8, advance_16, advance_32, advance_64
 from .space import BLOCK
 
 LONGEST = 64  # symbols of a string that fits into a lane
-WORDS = BLOCK // 8  # of scratch beside one for each symbol of the query
 
-_NOWHERE, _PLACES, _SYMBOLS = (
-    0,
-    1,
-    2,
-)  # rows of masks: of symbols that do not occur, all places, the first symbol
+# Rows of masks: of symbols that do not occur; the places of a lane's shortest string, and of its longest;
+# then those of the symbols.
+_NOWHERE, _LEAST, _MOST, _SYMBOLS = 0, 1, 2, 3
 
 
 class Lanes(NamedTuple):
-    """Blocks of strings, side by side."""
+    """Blocks of strings, or of groups of them, side by side."""
 
     bits: Array  # by block: the width of its lanes, 0 where a string is too long for any
     shortest: Array  # by block: least length
@@ -45,7 +46,7 @@ class Lanes(NamedTuple):
 
 
 def laid_out(
-    starts: npt.NDArray[np.int64], codes: npt.NDArray[Any], alphabet: int, most: int
+    starts: npt.NDArray[np.int64], codes: npt.NDArray[Any], alphabet: int, most: int, group: int = 1
 ) -> Lanes | None:
     """Return strings laid out in lanes, or None if that would take more than so many bytes.
 
@@ -57,26 +58,26 @@ def laid_out(
         Code 0 matches nothing.
     alphabet, most : int
         The number of codes, and of bytes.
+    group : int
+        How many consecutive strings share a lane.
     """
     lengths = np.diff(starts)
-    blocks = -(-len(lengths) // BLOCK)
-    edges = np.arange(0, len(lengths), BLOCK)
+    size = group * BLOCK  # strings of a block
+    edges = np.arange(0, len(lengths), size)
     shortest, longest = (np.asarray(ends.reduceat(lengths, edges)) for ends in (np.minimum, np.maximum))
-    bits = np.where(
-        longest > LONGEST, 0, np.maximum(8, 2 ** np.ceil(np.log2(np.maximum(longest, 1))))
-    ).astype(np.int64)
-    if 2 * blocks * alphabet > most:
+    bits = 2 ** np.ceil(np.log2(np.maximum(longest, 1))).astype(np.int64)
+    bits = np.where(longest > LONGEST, 0, np.maximum(8, bits))
+    if 2 * len(edges) * alphabet > most:
         return None
-    row = np.zeros((blocks, alphabet), np.uint16)
-    rows = np.zeros(blocks, np.int64)
-    _number(starts, codes, bits, row, rows)
+    row = np.zeros((len(edges), alphabet), np.uint16)
+    rows = np.zeros(len(edges), np.int64)
+    _number(starts, codes, size, bits, row, rows)
     sizes = rows * (BLOCK * bits // 8)
     if sizes.sum() + row.nbytes > most or rows.max() > np.iinfo(np.uint16).max:
         return None
     first = np.concatenate([[0], np.cumsum(sizes)])
-    masks = _aligned(int(first[-1]))
-    lanes = Lanes(bits, shortest, longest, first[:-1].copy(), row, masks)
-    _fill(starts, codes, lanes)
+    lanes = Lanes(bits, shortest, longest, first[:-1].copy(), row, _aligned(int(first[-1])))
+    _fill(starts, codes, group, lanes)
     return lanes
 
 
@@ -87,14 +88,14 @@ def _aligned(size: int) -> npt.NDArray[np.uint8]:
 
 
 @kernel
-def _number(starts: Array, codes: Array, bits: Array, row: Array, rows: Array) -> None:
+def _number(starts: Array, codes: Array, size: int, bits: Array, row: Array, rows: Array) -> None:
     """Give each symbol of a block its row, in the order in which they occur."""
     for block in range(bits.shape[0]):
         if bits[block] == 0:
             continue
         used = _SYMBOLS
-        last = min((block + 1) * BLOCK, starts.shape[0] - 1)
-        for place in range(starts[block * BLOCK], starts[last]):
+        last = min((block + 1) * size, starts.shape[0] - 1)
+        for place in range(starts[block * size], starts[last]):
             if codes[place] != 0 and row[block, codes[place]] == _NOWHERE:
                 row[block, codes[place]] = used
                 used += 1
@@ -102,20 +103,27 @@ def _number(starts: Array, codes: Array, bits: Array, row: Array, rows: Array) -
 
 
 @kernel
-def _fill(starts: Array, codes: Array, lanes: Lanes) -> None:
+def _fill(starts: Array, codes: Array, group: int, lanes: Lanes) -> None:
     """Set, in each string's lane, the bits of its symbols' places."""
-    for i in range(starts.shape[0] - 1):
-        block = i // BLOCK
+    count = starts.shape[0] - 1
+    for i in range(count):
+        block = i // group // BLOCK
         size = lanes.bits[block] // 8
         if size == 0:
             continue
-        lane = lanes.first[block] + (i % BLOCK) * size
-        for k in range(starts[i + 1] - starts[i]):
+        lane = lanes.first[block] + (i // group % BLOCK) * size
+        length = starts[i + 1] - starts[i]
+        for k in range(length):
             bit = np.uint8(1 << k % 8)
-            lanes.masks[lane + _PLACES * BLOCK * size + k // 8] |= bit
             row = np.int64(lanes.row[block, codes[starts[i] + k]])
             if row != _NOWHERE:
                 lanes.masks[lane + row * BLOCK * size + k // 8] |= bit
+            lanes.masks[lane + _MOST * BLOCK * size + k // 8] |= bit
+        if i % group == 0:
+            for j in range(i + 1, min(i + group, count)):
+                length = min(length, starts[j + 1] - starts[j])
+            for k in range(length):
+                lanes.masks[lane + _LEAST * BLOCK * size + k // 8] |= np.uint8(1 << k % 8)
 
 
 @kernel
@@ -126,9 +134,9 @@ def out_of_reach(lanes: Lanes, block: int, length: int, limit: float) -> bool:
 
 @kernel
 def advance(lanes: Lanes, block: int, query: Array, offsets: Array, changes: Array) -> None:
-    """Write the edit distances of a query to the strings of a block, less the length of the query.
+    """Write the edit distances of a query to the lanes of a block, less the length of the query.
 
-    ``offsets`` (int64) has a place for each symbol of the query, ``changes`` (int8) for each string; those
+    ``offsets`` (int64) has a place for each symbol of the query, ``changes`` (int8) for each lane; those
     beyond the last string get any value.
     """
     bits, length = lanes.bits[block], query.shape[0]
@@ -136,18 +144,20 @@ def advance(lanes: Lanes, block: int, query: Array, offsets: Array, changes: Arr
     for j in range(length):
         row = np.int64(lanes.row[block, query[j]])
         offsets[j] = lanes.first[block] + row * BLOCK * size
-    places = lanes.first[block] + _PLACES * BLOCK * size
+    least = lanes.first[block] + _LEAST * BLOCK * size
+    most = lanes.first[block] + _MOST * BLOCK * size
     for tile in range(size):
         part = changes[tile * (BLOCK // size) :]
         if bits == 8:
-            advance_8(lanes.masks, offsets, length, places, part)
+            advance_8(lanes.masks, offsets, length, least, most, part)
         elif bits == 16:
-            advance_16(lanes.masks, offsets, length, places, part)
+            advance_16(lanes.masks, offsets, length, least, most, part)
         elif bits == 32:
-            advance_32(lanes.masks, offsets, length, places, part)
+            advance_32(lanes.masks, offsets, length, least, most, part)
         else:
-            advance_64(lanes.masks, offsets, length, places, part)
-        places += TILE
+            advance_64(lanes.masks, offsets, length, least, most, part)
+        least += TILE
+        most += TILE
         for j in range(length):
             offsets[j] += TILE
 

@@ -113,15 +113,16 @@ def _advance(bits: int) -> Any:
     """Return a function that advances ``8 · TILE / bits`` patterns of at most `bits` symbols over one text.
 
     It takes rows of masks as bytes, where the row of each symbol of the text begins, how many symbols
-    there are, where the row begins in which each pattern's own places are set, and where to write, for each
-    pattern, its edit distance to the text less the length of the text.
+    there are, where the two rows begin in which each pattern's own places are set, and where to write, for
+    each pattern, its edit distance to the text less the length of the text. The two rows are the same but for
+    patterns that stand for several strings: the places of the shortest, then those of the longest.
     """
     lanes = 8 * _REGISTER // bits
     lane, byte = ir.IntType(bits), ir.IntType(8)
     vector, narrow = ir.VectorType(lane, lanes), ir.VectorType(byte, lanes)
 
     @intrinsic
-    def advance(typing: Any, masks: Any, offsets: Any, length: Any, places: Any, out: Any) -> Any:
+    def advance(typing: Any, masks: Any, offsets: Any, length: Any, least: Any, most: Any, out: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             def data(k: int) -> Any:
                 return context.make_array(signature.args[k])(context, builder, arguments[k]).data
@@ -150,18 +151,17 @@ def _advance(bits: int) -> Any:
             count = cgutils.get_or_insert_function(
                 builder.module, ir.FunctionType(vector, [vector]), f"llvm.ctpop.v{lanes}i{bits}"
             )
-            row = builder.gep(data(0), [arguments[3]])
+            least, most = (builder.gep(data(0), [arguments[k]]) for k in (3, 4))
             for r in registers:
-                mask = register(row, r)
-                up = builder.call(count, [builder.and_(builder.load(rises[r]), mask)])
-                down = builder.call(count, [builder.and_(builder.load(falls[r]), mask)])
+                up = builder.call(count, [builder.and_(builder.load(rises[r]), register(least, r))])
+                down = builder.call(count, [builder.and_(builder.load(falls[r]), register(most, r))])
                 change = builder.sub(up, down)
                 change = change if bits == 8 else builder.trunc(change, narrow)
-                place = builder.gep(data(4), [ir.Constant(_INDEX, r * lanes)])
+                place = builder.gep(data(5), [ir.Constant(_INDEX, r * lanes)])
                 builder.store(change, builder.bitcast(place, narrow.as_pointer()), align=1)
             return context.get_dummy_value()
 
-        return types.void(masks, offsets, types.int64, types.int64, out), generate
+        return types.void(masks, offsets, types.int64, types.int64, types.int64, out), generate
 
     return advance
 
@@ -227,7 +227,7 @@ def _plain_advance(bits: int) -> Any:
         return value
 
     @kernel
-    def advance(masks: Array, offsets: Array, length: int, places: int, out: Array) -> None:
+    def advance(masks: Array, offsets: Array, length: int, least: int, most: int, out: Array) -> None:
         for pattern in range(TILE // size):
             rises, falls = full, np.uint64(0)
             for j in range(length):
@@ -238,11 +238,12 @@ def _plain_advance(bits: int) -> Any:
                 up = ((up << one) & full) | one
                 rises = down | (full & ~(diagonal | up))
                 falls = up & diagonal
-            place = lane(masks, places + pattern * size)
+            rises &= lane(masks, least + pattern * size)
+            falls &= lane(masks, most + pattern * size)
             change = 0
             for k in range(bits):
                 bit = one << np.uint64(k)
-                change += int(rises & place & bit != 0) - int(falls & place & bit != 0)
+                change += int(rises & bit != 0) - int(falls & bit != 0)
             out[pattern] = change
 
     return advance

@@ -97,10 +97,15 @@ def estimate_within(space: Any, i: int, query: Any, limit: float) -> Any:
 def estimates(space: Any, first: int, query: Any, limit: float, out: Array) -> Any:
     """Estimate as many consecutive objects as `out` holds, as by `estimate_within`.
 
-    Returns how many were measured, for what `at_least` excludes need not be, and how many are within the
-    limit; where none is, nothing need be written. Scans ask for `BLOCK` objects, from a multiple of that on,
-    or for what is left at the end.
+    Returns how many were measured, for what is known to be beyond the limit need not be; how many are
+    within the limit, and where none is, nothing need be written; and how many surrogates were evaluated.
+    Scans ask for `BLOCK` objects, from a multiple of that on, or for what is left at the end.
     """
+
+
+@generic
+def home(space: Any, query: Any) -> Any:
+    """Return an object with which a scan had best begin, because near ones are likely to lie about it."""
 
 
 @generic
@@ -137,7 +142,7 @@ def _(space: Any, i: int, query: Any, limit: float) -> float:
 
 
 @estimates.of(object)
-def _(space: Any, first: int, query: Any, limit: float, out: Array) -> tuple[int, int]:
+def _(space: Any, first: int, query: Any, limit: float, out: Array) -> tuple[int, int, int]:
     measured = near = 0
     for j in range(out.shape[0]):
         out[j] = np.inf
@@ -145,7 +150,12 @@ def _(space: Any, first: int, query: Any, limit: float, out: Array) -> tuple[int
             out[j] = estimate_within(space, first + j, query, limit)
             measured += 1
             near += out[j] <= limit
-    return measured, near
+    return measured, near, 0
+
+
+@home.of(object)
+def _(space: Any, query: Any) -> int:
+    return 0
 
 
 @settle.of(object)

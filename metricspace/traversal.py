@@ -21,6 +21,7 @@ import numpy as np
 from .answer import (
     ADMIT,
     BEGUN,
+    BOUNDS,
     BROWSE,
     COST,
     FOUND,
@@ -177,8 +178,9 @@ def consider_block(space: Any, first: int, last: int, query: Any, answer: Answer
         return
     found = desk.pool_keys[: last - first]
     limit = answer.reals[ADMIT]
-    measured, near = estimates(space, first, query, limit, found)
+    measured, near, bounds = estimates(space, first, query, limit, found)
     answer.wholes[COST] += measured
+    answer.wholes[BOUNDS] += bounds
     j = 0
     while near > 0:
         if found[j] <= limit:

@@ -1,5 +1,7 @@
 """Strings side by side in lanes: the same distances as one by one."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -40,6 +42,27 @@ def test_lengths_alone_exclude_whole_blocks():
     hits = ms.LinearScan("levenshtein").fit(strings[::-1]).count(["aaa"], 1)
     assert hits.counts[0] == 3 * BLOCK
     assert hits.cost[0] == 3 * BLOCK
+
+
+def test_groups_exclude_blocks_before_they_are_measured():
+    random = np.random.default_rng(3)
+    strings = ["".join(random.choice(list("abcdefghij"), 7)) for _ in range(20 * BLOCK)]
+    scan, tree = (structure("levenshtein").fit(strings) for structure in (ms.LinearScan, ms.VPTree))
+    found, expected = scan.range(strings[:20], 1), tree.range(strings[:20], 1)
+    assert (found.positions == expected.positions).all()
+    assert found.cost.mean() < 0.5 * len(strings)
+    assert (found.bounds > 0).all()
+
+
+@pytest.mark.parametrize("count", range(1, 9))
+def test_outward_visits_each_once(count):
+    from metricspace.indexes.linear import outward
+
+    for middle in range(count):
+        places = [outward(step, middle, count) for step in range(count)]
+        assert sorted(places) == list(range(count))
+        assert places[0] == middle
+        assert all(abs(a - middle) <= abs(b - middle) for a, b in itertools.pairwise(places))
 
 
 def test_distances_come_in_the_order_of_insertion():

@@ -45,14 +45,14 @@ def test_lanes_equal_their_twins(bits):
     primitive, twin = (getattr(simd, f"{name}advance_{bits}") for name in ("", "plain_"))
 
     @numba.njit
-    def both(masks, offsets, length, places, fast, plain):
-        primitive(masks, offsets, length, places, fast)
-        twin(masks, offsets, length, places, plain)
+    def both(masks, offsets, length, least, most, fast, plain):
+        primitive(masks, offsets, length, least, most, fast)
+        twin(masks, offsets, length, least, most, plain)
 
     random = np.random.default_rng(bits)
     masks = random.integers(0, 256, 20 * simd.TILE, np.uint8)
     for length in (0, 1, 5, 40):
         offsets = random.integers(0, 19, length) * simd.TILE
         fast, plain = np.zeros((2, 8 * simd.TILE // bits), np.int8)
-        both(masks, offsets, length, 19 * simd.TILE, fast, plain)
+        both(masks, offsets, length, 18 * simd.TILE, 19 * simd.TILE, fast, plain)
         assert fast.tolist() == plain.tolist()

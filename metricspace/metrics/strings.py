@@ -10,14 +10,15 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from ..bounds import Slack
 from ..ids import Positions
 from ..kernels import Array, kernel
-from ..lanes import WORDS, Lanes, advance, count_up_to, laid_out, out_of_reach
+from ..lanes import Lanes, advance, count_up_to, laid_out, out_of_reach
 from ..laws import TRIANGLE, Metric, register
 from ..objects import Objects, Strings
-from ..space import BLOCK, Room, at_least, estimates, prepare, within
+from ..space import BLOCK, Room, at_least, estimates, home, prepare, within
 
 _ONE = np.uint64(1)
 _ALL = ~np.uint64(0)
@@ -132,10 +133,14 @@ def _many_words(codes: Array, first: int, stop: int, query: Any, limit: float) -
 # --- in lanes, for scans ------------------------------------------------------------------------------
 
 
+GROUP = 8  # strings that share a lane of the bounds
+
+
 class LaneSpace(NamedTuple):
-    """Strings in lanes, and as they are for those that are too long."""
+    """Strings in lanes, groups of them in lanes, and as they are for those that are too long."""
 
     lanes: Lanes
+    groups: Lanes
     plain: LevenshteinSpace
 
 
@@ -144,17 +149,36 @@ class LaneQuery(NamedTuple):
 
     codes: Array
     offsets: Array  # int64
-    changes: Array  # int8
+    changes: Array  # int8: to a block of strings
+    bounds: Array  # int8: to a block of groups
+    bounded: Array  # int64 (1,): which block of groups that is
+    home: int  # the first string in the first block that reaches its length
     pattern: Pattern
+
+
+_BYTES = BLOCK // 8  # words that hold a byte for each of a block
+SCRATCH = 2 * _BYTES + 1
 
 
 @prepare.of(LaneSpace)
 def _(space: LaneSpace, queries: LevenshteinSpace, i: int, room: Room) -> Any:
     codes = queries.codes[queries.starts[i] : queries.starts[i + 1]]
-    changes = room.words[:WORDS].view(np.int8)
-    offsets = room.words[WORDS : WORDS + codes.shape[0]].view(np.int64)
-    rest = Room(room.words[WORDS + codes.shape[0] :], room.frame, room.fault)
-    return LaneQuery(codes, offsets, changes, prepare(space.plain, queries, i, rest))
+    changes = room.words[:_BYTES].view(np.int8)
+    bounds = room.words[_BYTES : 2 * _BYTES].view(np.int8)
+    bounded = room.words[2 * _BYTES : SCRATCH].view(np.int64)
+    bounded[0] = -1
+    offsets = room.words[SCRATCH : SCRATCH + codes.shape[0]].view(np.int64)
+    middle, last = 0, space.lanes.longest.shape[0] - 1
+    while middle < last and space.lanes.longest[middle] < codes.shape[0]:
+        middle += 1
+    rest = Room(room.words[SCRATCH + codes.shape[0] :], room.frame, room.fault)
+    pattern = prepare(space.plain, queries, i, rest)
+    return LaneQuery(codes, offsets, changes, bounds, bounded, middle * BLOCK, pattern)
+
+
+@home.of(LaneSpace)
+def _(space: LaneSpace, query: Any) -> int:
+    return query.home
 
 
 @at_least.of(LaneSpace)
@@ -168,25 +192,46 @@ def _(space: LaneSpace, i: int, query: Any, limit: float) -> float:
 
 
 @estimates.of(LaneSpace)
-def _(space: LaneSpace, first: int, query: Any, limit: float, out: Array) -> tuple[int, int]:
+def _(space: LaneSpace, first: int, query: Any, limit: float, out: Array) -> tuple[int, int, int]:
     block, length = first // BLOCK, query.codes.shape[0]
     if space.lanes.bits[block] == 0:
         return estimates(space.plain, first, query.pattern, limit, out)
     if out_of_reach(space.lanes, block, length, limit):
-        return 0, 0
+        return 0, 0, 0
+    bounds = 0
+    wide = block // GROUP
+    if limit < np.inf and space.groups.bits[wide] > 0:
+        if query.bounded[0] != wide:
+            advance(space.groups, wide, query.codes, query.offsets, query.bounds)
+            query.bounded[0] = wide
+            bounds = BLOCK
+        part = block % GROUP * (BLOCK // GROUP)
+        if count_up_to(query.bounds[part : part + BLOCK // GROUP], limit - length) == 0:
+            return 0, 0, bounds
     advance(space.lanes, block, query.codes, query.offsets, query.changes)
     near = count_up_to(query.changes[: out.shape[0]], limit - length)
     if near > 0:
         for j in range(out.shape[0]):
             out[j] = np.float64(length + query.changes[j])
-    return out.shape[0], near
+    return out.shape[0], near, bounds
 
 
-def _lanes(objects: Objects) -> Lanes | None:
+def _lanes(objects: Objects) -> tuple[Lanes, Lanes] | None:
+    """Return strings in lanes, one by one and in groups, unless that takes far more than the strings."""
     assert isinstance(objects, Strings)
-    # A few symbols take some 60 bytes for each of a word; an alphabet of thousands could take far more.
+    # Dozens of symbols take some 60 bytes for each of a string; thousands of them could take far more.
     most = 256 * objects.codes.nbytes + 2**20
-    return laid_out(objects.starts, objects.codes, len(objects.symbols), most)
+    made = [
+        laid_out(objects.starts, objects.codes, len(objects.symbols), most, group) for group in (1, GROUP)
+    ]
+    return None if made[0] is None or made[1] is None else (made[0], made[1])
+
+
+def _by_length_and_end(starts: npt.NDArray[np.int64], codes: npt.NDArray[Any]) -> Positions:
+    """Return an order by length, then by the last symbols: strings that end alike lie together."""
+    lengths = np.diff(starts)
+    ends = [np.where(lengths > k, codes[np.maximum(starts[1:] - 1 - k, 0)], 0) for k in range(8)]
+    return np.lexsort([*ends[::-1], lengths])
 
 
 @register("levenshtein", "edit")
@@ -212,15 +257,15 @@ class Levenshtein(Metric):
     def words(self, queries: Objects) -> int:
         assert isinstance(queries, Strings)
         blocks = (queries.longest + 63) // 64
-        return blocks * (len(queries.symbols) + 2) + queries.longest + WORDS
+        return blocks * (len(queries.symbols) + 2) + queries.longest + SCRATCH
 
-    def arranged(self, objects: Objects) -> Positions:
+    def arranged(self, objects: Objects) -> Positions | None:
         assert isinstance(objects, Strings)
-        return np.argsort(np.diff(objects.starts), kind="stable")
+        return _by_length_and_end(objects.starts, objects.codes) if len(objects.codes) else None
 
     def scanned(self, objects: Objects) -> Any:
         plain, lanes = self.space(objects), objects.derived(_lanes)
-        return plain if lanes is None else LaneSpace(lanes, plain)
+        return plain if lanes is None else LaneSpace(*lanes, plain)
 
     def error(self, objects: Objects) -> Slack:
         return Slack(0.0, 0.0)
