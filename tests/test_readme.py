@@ -1,16 +1,32 @@
-"""The README's Python runs as it stands."""
+"""The Python in the README and in the pages on metrics runs as it stands."""
 
 import pathlib
 import re
 
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+def run(page):
+    """Run the Python of a page, one block after the other, and return what it defines."""
+    names: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        exec(compile(block, str(page), "exec"), names)
+    return names
+
 
 def test_the_readme_runs(tmp_path, monkeypatch):
-    text = (pathlib.Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert len(blocks) == 2
     monkeypatch.chdir(tmp_path)
-    names: dict[str, object] = {}
-    exec("\n".join(blocks), names)
+    names = run(ROOT / "README.md")
     assert names["hits"].ids[:, 0].tolist() == [0, 1, 2, 3, 4]
     assert names["nearest"] == (0, 0.0)
     assert (tmp_path / "vectors.index").exists()
+
+
+PAGES = sorted((ROOT / "docs" / "metrics").glob("*.md"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
+def test_the_pages_on_metrics_run(page):
+    assert len(run(page)) > 1
