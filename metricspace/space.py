@@ -214,6 +214,9 @@ def load_query(typing: Any, at: Any, space: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind = context.get_value_type(signature.return_type)
+        assert context.get_abi_sizeof(kind) <= 8 * (FRAME - _QUERY), (
+            "a prepared query fills half a frame at most"
+        )
         return builder.load(builder.inttoptr(arguments[0], kind.as_pointer()), align=8)
 
     return query(types.int64, space), generate
