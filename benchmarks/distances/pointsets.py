@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy.spatial.distance import directed_hausdorff
 
 import metricspace as ms
+from benchmarks.distances.pairs import row_of
 from benchmarks.runner import alternate
 from benchmarks.workloads import DATA
 
@@ -31,18 +32,8 @@ def rows(small: bool = False) -> list[dict[str, Any]]:
         {"own": partial(metric.pairwise, asked, stored), "peer": partial(by_scipy, asked, stored)},
         rounds=1 if small else 5,
     )
-    scale = 1e9 / own.size
-    return [
-        {
-            "distance": "hausdorff, euclidean",
-            "data": name,
-            "peer": "scipy directed_hausdorff, both ways",
-            "ours: ns a pair": seconds["own"] * scale,
-            "peer: ns a pair": seconds["peer"] * scale,
-            "ratio": seconds["peer"] / seconds["own"],
-            "target": TARGET,
-        }
-    ]
+    peer = "scipy directed_hausdorff, both ways"
+    return [row_of("hausdorff, euclidean", name, peer, seconds["own"], seconds["peer"], own.size, TARGET)]
 
 
 def by_scipy(asked: list[Points], stored: list[Points]) -> Points:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 import metricspace as ms
+from benchmarks.distances.pairs import row_of
 from benchmarks.runner import alternate
 from benchmarks.workloads import DATA
 
@@ -40,21 +41,10 @@ def rows(small: bool = False) -> list[dict[str, Any]]:
         },
         rounds=1 if small else 5,
     )
-    scale = 1e9 / own.size
+    scanned = f"jaccard, scan within {RADIUS:g}"
     return [
-        {
-            "distance": f"jaccard, {what}",
-            "data": name,
-            "peer": "scipy.sparse, Q @ X.T",
-            "ours: ns a pair": seconds[ours] * scale,
-            "peer: ns a pair": seconds["peer"] * scale,
-            "ratio": seconds["peer"] / seconds[ours],
-            "target": target,
-        }
-        for ours, what, target in (
-            ("pairwise", "all pairs", TARGET),
-            ("range", f"scan within {RADIUS:g}", None),
-        )
+        row_of(what, name, "scipy.sparse, Q @ X.T", seconds[ours], seconds["peer"], own.size, TARGET)
+        for ours, what in (("pairwise", "jaccard, all pairs"), ("range", scanned))
     ]
 
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from ..answer import Answer
 from ..construction import Construction
+from ..ids import Positions
 from ..index import BaseIndex
-from ..traversal import Desk, consider, expand, make_desk, offer_child
-
-BLOCK = 256
+from ..space import BLOCK
+from ..traversal import Desk, consider_block, expand, make_desk, offer_child
 
 
 class Scan(NamedTuple):
@@ -27,8 +30,7 @@ class Scan(NamedTuple):
 def _(tree: Scan, node: int, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
     start = node * BLOCK
     stop = min(start + BLOCK, tree.objects)
-    for slot in range(start, stop):
-        consider(space, slot, 0.0, query, answer, desk)
+    consider_block(space, start, stop, query, answer, desk)
     if stop < tree.objects:
         offer_child(desk, answer, node + 1, 0.0)
 
@@ -50,13 +52,33 @@ class LinearScan(BaseIndex):
     arrays = Scan
     needs = None
     specialised = True
+    scans = True
     smaller = "linear"
 
-    def _build(self, construction: Construction) -> tuple[Any, None]:
-        return Scan(construction.count), None
+    def _build(self, construction: Construction) -> tuple[Any, Positions | None]:
+        return Scan(construction.count), self.metric.arranged(construction.bound.objects)
+
+    def distances(self, queries: Any, *, n_jobs: int | None = None) -> npt.NDArray[np.float64]:
+        """Return the distances of queries to all objects.
+
+        Parameters
+        ----------
+        queries : batch of objects
+            As for ``fit``.
+        n_jobs : int, optional
+            Threads; None for all cores.
+
+        Returns
+        -------
+        array, shape (m, n), float64
+            Objects in the order of insertion.
+        """
+        self._fitted()
+        asked = self._objects.encode(queries)
+        return self._bind(self._objects, asked).distances(self._order, n_jobs)
 
     def _bytes(self, count: int) -> int:
         return 8 * count
 
     def _desk(self) -> Desk:
-        return make_desk(BLOCK + 1, 0, 0)
+        return make_desk(BLOCK + 1, 0, BLOCK)

@@ -180,13 +180,14 @@ class Hausdorff(Metric):
         points, own = objects.points, self.ground.function is None
         return HausdorffSpace(objects.starts, self.ground.bind(points, points, own_kernels=own).space)
 
-    def bind(self, objects: Objects, queries: Objects, own_kernels: bool = False) -> Bound:
+    def bind(
+        self, objects: Objects, queries: Objects, *, own_kernels: bool = False, scan: bool = False
+    ) -> Bound:
         assert isinstance(objects, PointSets)
-        compiled = (
-            COMPILED and isinstance(self.ground.function, Dispatcher) and isinstance(objects.points, Rows)
-        )
-        if self.function is None or not compiled:
-            return super().bind(objects, queries, own_kernels)
+        own = isinstance(self.ground.function, Dispatcher) and isinstance(objects.points, Rows)
+        if not (COMPILED and own):
+            return super().bind(objects, queries, own_kernels=own_kernels, scan=scan)
+        # The ground is a function of the user's, compiled; this metric's own function calls it from Python.
         space, asked = self.space(objects), self.space(queries)
         return Bound(addressed(space), addressed(asked), objects, queries, self, (space, asked))
 

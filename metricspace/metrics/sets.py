@@ -7,11 +7,13 @@ for all sets at once by an inverted list of each item.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from .. import threads
 from ..bounds import Slack
 from ..kernels import Array, kernel
 from ..laws import TRIANGLE, Metric, register
@@ -22,6 +24,7 @@ from ..simd import popcount
 from ..space import Room, at_least, distance, prepare
 
 _ONE = np.uint64(1)
+_CHUNK = 16  # queries between two looks at what the user wants
 
 
 @kernel
@@ -110,21 +113,21 @@ def _fill_holders(space: JaccardSpace, ends: Array, holders: Array) -> None:
 
 @kernel
 def _fill_distances(
-    space: JaccardSpace, queries: JaccardSpace, ends: Array, holders: Array, out: Array
+    space: JaccardSpace, queries: JaccardSpace, ends: Array, holders: Array, first: int, last: int, out: Array
 ) -> None:
-    """Write the distances of all queries to all sets, by the lists of those that hold each code."""
-    for i in range(out.shape[0]):
+    """Write the distances of queries `first` to `last` to all sets, by lists of the sets that hold a code."""
+    for i in range(first, last):
         row = out[i]
         row[:] = 0.0
-        first, stop = queries.starts[i], queries.starts[i + 1]
-        for k in range(first, stop):
+        start, stop = queries.starts[i], queries.starts[i + 1]
+        for k in range(start, stop):
             code = np.int64(queries.items[k])
             if code != 0:
                 for place in range(ends[code - 1], ends[code]):
                     row[holders[place]] += 1.0
         for j in range(row.shape[0]):
             size = space.starts[j + 1] - space.starts[j]
-            row[j] = jaccard_distance(np.int64(row[j]), size + stop - first)
+            row[j] = jaccard_distance(np.int64(row[j]), size + stop - start)
 
 
 # --- rows of bits ------------------------------------------------------------------------------------
@@ -205,9 +208,9 @@ class Jaccard(Metric):
     def words(self, queries: Objects) -> int:
         return queries.codes // 64 + 1 if isinstance(queries, (Sets, SparseRows)) else 1
 
-    def between(self, queries: Objects, objects: Objects) -> npt.NDArray[np.float64]:
+    def between(self, queries: Objects, objects: Objects, n_jobs: int | None = 1) -> npt.NDArray[np.float64]:
         if isinstance(objects, Bits):
-            return super().between(queries, objects)
+            return super().between(queries, objects, n_jobs)
         # One addition for each item that two sets share, and not one test for each item of each set.
         space, asked = self.space(objects), self.space(queries)
         ends = np.zeros(space.codes, np.int64)
@@ -215,7 +218,20 @@ class Jaccard(Metric):
         holders = np.empty(len(space.items), np.int32 if len(objects) < 2**31 else np.int64)
         _fill_holders(space, ends, holders)
         out = np.empty((len(queries), len(objects)))
-        _fill_distances(space, asked, ends, holders, out)
+        waiting = list(range(0, len(queries), _CHUNK))
+
+        def work() -> None:
+            with contextlib.suppress(IndexError):  # nothing is left
+                while True:
+                    first = waiting.pop()
+                    last = min(first + _CHUNK, len(queries))
+                    _fill_distances(space, asked, ends, holders, first, last, out)
+
+        jobs = threads.jobs(n_jobs)
+        if jobs == 1:
+            work()
+        else:
+            threads.run([work] * jobs, waiting.clear)
         return out
 
     def error(self, objects: Objects) -> Slack:

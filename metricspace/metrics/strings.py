@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..bounds import Slack
+from ..ids import Positions
 from ..kernels import Array, kernel
+from ..lanes import WORDS, Lanes, advance, count_up_to, laid_out, out_of_reach
 from ..laws import TRIANGLE, Metric, register
 from ..objects import Objects, Strings
-from ..space import Room, at_least, prepare, within
+from ..space import BLOCK, Room, at_least, estimates, prepare, within
 
 _ONE = np.uint64(1)
 _ALL = ~np.uint64(0)
@@ -127,6 +129,66 @@ def _many_words(codes: Array, first: int, stop: int, query: Any, limit: float) -
     return score
 
 
+# --- in lanes, for scans ------------------------------------------------------------------------------
+
+
+class LaneSpace(NamedTuple):
+    """Strings in lanes, and as they are for those that are too long."""
+
+    lanes: Lanes
+    plain: LevenshteinSpace
+
+
+class LaneQuery(NamedTuple):
+    """A query in codes, scratch for the lanes, and the query for strings one by one."""
+
+    codes: Array
+    offsets: Array  # int64
+    changes: Array  # int8
+    pattern: Pattern
+
+
+@prepare.of(LaneSpace)
+def _(space: LaneSpace, queries: LevenshteinSpace, i: int, room: Room) -> Any:
+    codes = queries.codes[queries.starts[i] : queries.starts[i + 1]]
+    changes = room.words[:WORDS].view(np.int8)
+    offsets = room.words[WORDS : WORDS + codes.shape[0]].view(np.int64)
+    rest = Room(room.words[WORDS + codes.shape[0] :], room.frame, room.fault)
+    return LaneQuery(codes, offsets, changes, prepare(space.plain, queries, i, rest))
+
+
+@at_least.of(LaneSpace)
+def _(space: LaneSpace, i: int, query: Any) -> float:
+    return at_least(space.plain, i, query.pattern)
+
+
+@within.of(LaneSpace)
+def _(space: LaneSpace, i: int, query: Any, limit: float) -> float:
+    return within(space.plain, i, query.pattern, limit)
+
+
+@estimates.of(LaneSpace)
+def _(space: LaneSpace, first: int, query: Any, limit: float, out: Array) -> tuple[int, int]:
+    block, length = first // BLOCK, query.codes.shape[0]
+    if space.lanes.bits[block] == 0:
+        return estimates(space.plain, first, query.pattern, limit, out)
+    if out_of_reach(space.lanes, block, length, limit):
+        return 0, 0
+    advance(space.lanes, block, query.codes, query.offsets, query.changes)
+    near = count_up_to(query.changes[: out.shape[0]], limit - length)
+    if near > 0:
+        for j in range(out.shape[0]):
+            out[j] = np.float64(length + query.changes[j])
+    return out.shape[0], near
+
+
+def _lanes(objects: Objects) -> Lanes | None:
+    assert isinstance(objects, Strings)
+    # A few symbols take some 60 bytes for each of a word; an alphabet of thousands could take far more.
+    most = 256 * objects.codes.nbytes + 2**20
+    return laid_out(objects.starts, objects.codes, len(objects.symbols), most)
+
+
 @register("levenshtein", "edit")
 class Levenshtein(Metric):
     """The least number of insertions, deletions and substitutions that turn one string into the other.
@@ -134,7 +196,7 @@ class Levenshtein(Metric):
     Strings are compared by Unicode code points; normalise them first if that matters.
     """
 
-    hot = True
+    hot = batched = True
     function = None
 
     def __init__(self) -> None:
@@ -150,7 +212,15 @@ class Levenshtein(Metric):
     def words(self, queries: Objects) -> int:
         assert isinstance(queries, Strings)
         blocks = (queries.longest + 63) // 64
-        return blocks * (len(queries.symbols) + 2)
+        return blocks * (len(queries.symbols) + 2) + queries.longest + WORDS
+
+    def arranged(self, objects: Objects) -> Positions:
+        assert isinstance(objects, Strings)
+        return np.argsort(np.diff(objects.starts), kind="stable")
+
+    def scanned(self, objects: Objects) -> Any:
+        plain, lanes = self.space(objects), objects.derived(_lanes)
+        return plain if lanes is None else LaneSpace(lanes, plain)
 
     def error(self, objects: Objects) -> Slack:
         return Slack(0.0, 0.0)
