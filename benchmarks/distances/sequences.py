@@ -49,13 +49,7 @@ def rows(small: bool = False) -> list[dict[str, Any]]:
     return [
         row_of("Levenshtein, nearest of all", data, "RapidFuzz", times["all"], times["cdist"], pairs, 10),
         row_of(
-            f"Levenshtein, within {RADIUS}",
-            data,
-            "RapidFuzz",
-            times["within"],
-            times["cdist within"],
-            pairs,
-            25,
+            f"Levenshtein, within {RADIUS}", data, "RapidFuzz", times["within"], times["cdist within"], pairs, 25
         ),
     ]
 
