@@ -103,6 +103,14 @@ def _greater(builder: Any, a: Any, b: Any) -> Any:
     return builder.select(builder.fcmp_ordered(">", a, b), a, b)
 
 
+@intrinsic
+def _popcount(typing: Any, word: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return types.int64(types.uint64), generate
+
+
 # --- Myers' recurrence in lanes ----------------------------------------------------------------------
 
 TILE = 512  # bytes of masks for one symbol: eight registers of 64, whose steps do not wait for each other
@@ -215,6 +223,16 @@ def plain_greatest_magnitude(x: Array, y: Array) -> float:
     return greatest
 
 
+@kernel
+def plain_popcount(word: Any) -> int:
+    """Return how many bits of a word are set."""
+    count = 0
+    while word != 0:
+        word &= word - np.uint64(1)
+        count += 1
+    return count
+
+
 def _plain_advance(bits: int) -> Any:
     """Return a function that does for one pattern after the other what `_advance` does for all."""
     size, one, full = bits // 8, np.uint64(1), np.uint64((1 << bits) - 1)
@@ -257,9 +275,11 @@ if COMPILED:
     sum_of_squares = _reduction(_square, _sum)
     sum_of_magnitudes = _reduction(_magnitude, _sum)
     greatest_magnitude = _reduction(_magnitude, _greater)
+    popcount = _popcount
     advance_8, advance_16, advance_32, advance_64 = map(_advance, (8, 16, 32, 64))
 else:
     sum_of_squares = plain_sum_of_squares
     sum_of_magnitudes = plain_sum_of_magnitudes
     greatest_magnitude = plain_greatest_magnitude
+    popcount = plain_popcount
     advance_8, advance_16, advance_32, advance_64 = map(_plain_advance, (8, 16, 32, 64))

@@ -54,8 +54,8 @@ class Room(NamedTuple):
 
 
 BLOCK = 512  # objects that a scan measures together
-FRAME = 128  # words; the larger half of a frame holds the Room, the rest a prepared query
-_QUERY = 64
+FRAME = 256  # words: the named arrays of a space; or a Room, and from _QUERY on a query prepared in it
+_QUERY = 32
 
 
 def make_room(words: int) -> Room:
@@ -240,6 +240,7 @@ def load(typing: Any, at: Any, reference: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind = context.get_value_type(signature.return_type)
+        assert context.get_abi_sizeof(kind) <= 8 * FRAME, "the named arrays of a space fill a frame at most"
         return builder.load(builder.inttoptr(arguments[0], kind.as_pointer()), align=8)
 
     return reference.instance_type(types.int64, reference), generate
@@ -254,6 +255,9 @@ def load_query(typing: Any, at: Any, space: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind = context.get_value_type(signature.return_type)
+        assert context.get_abi_sizeof(kind) <= 8 * (FRAME - _QUERY), (
+            "a prepared query fills the rest of a frame at most"
+        )
         return builder.load(builder.inttoptr(arguments[0], kind.as_pointer()), align=8)
 
     return query(types.int64, space), generate

@@ -47,6 +47,19 @@ def jaccard(a, b):
     return (len(a | b) - len(a & b)) / len(a | b) if a | b else 0.0
 
 
+def hausdorff(ground):
+    def distance(a, b):
+        directed = [max(min(ground(x, y) for y in right) for x in left) for left, right in ((a, b), (b, a))]
+        return max(directed)
+
+    return distance
+
+
+def jaccard_of_rows(a, b):
+    """Of rows of booleans, as the sets of the places that are true."""
+    return jaccard(set(np.flatnonzero(a).tolist()), set(np.flatnonzero(b).tolist()))
+
+
 def matrix(distance, queries, objects):
     """All distances of queries to objects."""
     return np.array([[distance(q, o) for o in objects] for q in queries]).reshape(len(queries), len(objects))

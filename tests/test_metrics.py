@@ -18,6 +18,7 @@ directions = st.lists(st.tuples(finite, finite, st.floats(1, 9, width=32)), min_
 codes = st.lists(st.tuples(*[st.integers(0, 3)] * 4), min_size=3, max_size=5)
 words = st.lists(st.text(alphabet="abé日\U0001f600", max_size=70), min_size=3, max_size=5)
 sets = st.lists(st.sets(st.integers(0, 9), max_size=6), min_size=3, max_size=5)
+point_sets = st.lists(st.lists(st.tuples(finite, finite), min_size=1, max_size=4), min_size=3, max_size=5)
 
 KINDS = {
     "euclidean": (vectors, naive.euclidean, {}),
@@ -28,6 +29,7 @@ KINDS = {
     "hamming": (codes, naive.hamming, {}),
     "levenshtein": (words, naive.levenshtein, {}),
     "jaccard": (sets, naive.jaccard, {}),
+    "hausdorff": (point_sets, naive.hausdorff(naive.euclidean), {}),
 }
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from metricspace import simd
-from metricspace.kernels import COMPILED
+from metricspace.kernels import COMPILED, kernel
 
 TWINS = [
     (simd.sum_of_squares, simd.plain_sum_of_squares),
@@ -28,6 +28,12 @@ def test_the_same_to_the_bit(primitive, twin, dtype):
             assert fast == plain
             assert both(y, x) == (fast, fast)
             assert both(x, x) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("word", [0, 1, 2**63, 2**64 - 1, 0x123456789ABCDEF0])
+def test_bits_are_counted(word):
+    for count in (simd.popcount, simd.plain_popcount):
+        assert kernel(lambda x, count=count: count(x))(np.uint64(word)) == word.bit_count()
 
 
 def test_what_they_compute():

@@ -54,6 +54,23 @@ def _sets(n, seed):
     return [set(random.choice(12, size=random.integers(0, 7), replace=False).tolist()) for _ in range(n)]
 
 
+_HAUSDORFF = naive.hausdorff(naive.euclidean)
+
+
+def _bits(n, seed):
+    return np.random.default_rng(seed).random((n, 70)) < 0.06
+
+
+def _point_sets(n, seed):
+    random = np.random.default_rng(seed)
+    return [_grid(random.integers(1, 6), 2, [seed, i], high=6) for i in range(n)]
+
+
+def _sets_of_words(n, seed):
+    random = np.random.default_rng(seed)
+    return [_words(random.integers(1, 4), [seed, i], letters="ab", longest=5) for i in range(n)]
+
+
 def workloads(n=150, m=12):
     """Return a workload for every metric and every kind of object."""
     grid, asked = _grid(n, 4, 0), _grid(m, 4, 1)
@@ -76,6 +93,16 @@ def workloads(n=150, m=12):
         Workload("levenshtein", "levenshtein", {}, _words(n, 6), _words(m, 7), naive.levenshtein),
         Workload("levenshtein-long", "levenshtein", {}, _texts(60, 8), _texts(4, 9), naive.levenshtein),
         Workload("jaccard", "jaccard", {}, _sets(n, 10), _sets(m, 11), naive.jaccard),
+        Workload("jaccard-rows", "jaccard", {}, _bits(100, 14), _bits(m, 15), naive.jaccard_of_rows),
+        Workload("hausdorff", "hausdorff", {}, _point_sets(80, 16), _point_sets(6, 17), _HAUSDORFF),
+        Workload(
+            "hausdorff-words",
+            "hausdorff",
+            {"ground": "levenshtein"},
+            _sets_of_words(60, 18),
+            _sets_of_words(6, 19),
+            naive.hausdorff(naive.levenshtein),
+        ),
         Workload("precomputed", "precomputed", {}, table, rows, None),
         Workload(
             "python",

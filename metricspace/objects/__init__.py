@@ -2,7 +2,10 @@
 
 - `Rows`: vectors, or rows of integer codes, in one matrix;
 - `Strings`: Unicode strings, as ragged codes of the symbols that occur in them;
-- `Sets`: sets of hashable items, as ragged sorted codes;
+- `Sets`: sets of hashable items, as ragged codes;
+- `SparseRows`: rows of a sparse matrix, as the sets of their columns that are not zero;
+- `Bits`: rows of booleans or of packed bits, as the sets of their places that are set;
+- `PointSets`: sets of points of any kind, as a container of all points;
 - `Matrix`: numbered objects known only by a matrix of distances;
 - `Handles`: any Python objects, for metrics written in Python.
 
@@ -11,10 +14,24 @@ a container of the same kind, encoded with the vocabulary of the objects that th
 """
 
 from .base import KINDS, Objects
+from .bits import Bits
 from .handles import Handles
 from .matrix import Matrix
+from .pointsets import PointSets
 from .rows import Rows
 from .sets import Sets
+from .sparse import SparseRows
 from .strings import Strings
 
-__all__ = ["KINDS", "Handles", "Matrix", "Objects", "Rows", "Sets", "Strings"]
+__all__ = [
+    "KINDS",
+    "Bits",
+    "Handles",
+    "Matrix",
+    "Objects",
+    "PointSets",
+    "Rows",
+    "Sets",
+    "SparseRows",
+    "Strings",
+]
