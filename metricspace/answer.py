@@ -46,6 +46,8 @@ class Answer(NamedTuple):
     wholes: Array
     order: Array  # position of the object in each slot of the structure
     mask: Array  # uint8 by slot: which objects are admissible; empty when all are
+    skip: int  # a slot whose object is not: the query itself, when it is an indexed object; −1 if there is none
+    after: int  # nor is any object up to this slot: each pair of a self-join is found from its earlier side
     kind: int
     stretch: float  # 1 + eps
     budget: int
@@ -93,7 +95,9 @@ def affordable(answer: Answer) -> bool:
 
 @kernel
 def admissible(answer: Answer, slot: int) -> bool:
-    """Whether the filter lets this object into the answer."""
+    """Whether this object may be in the answer, if it is near enough."""
+    if slot == answer.skip or slot <= answer.after:
+        return False
     return answer.mask.shape[0] == 0 or answer.mask[slot] != 0
 
 

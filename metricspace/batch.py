@@ -14,6 +14,7 @@ from .arguments import is_flat, radii_of, whole_number
 from .errors import InvalidArgument
 from .ids import Positions
 from .laws import Bound
+from .objects import Objects
 from .progress import shown
 from .space import Room, make_room
 from .traversal import (
@@ -30,28 +31,43 @@ from .traversal import (
 )
 
 if TYPE_CHECKING:
-    from .index import BaseIndex
+    from .searchable import Searchable
 
 _UNLIMITED = np.iinfo(np.int64).max
 
 
 class Batch:
-    """Queries on their way through the kernels: validated, shared out, collected."""
+    """Queries on their way through the kernels: validated, shared out, collected.
+
+    Parameters
+    ----------
+    index : Searchable
+        What is asked.
+    asked : Objects
+        The queries, encoded as the objects of the index are.
+    kind, k, radius, chosen, eps, budget
+        As queries have them; `chosen` is their filter.
+    skips, afters : int64, shape (m,), optional
+        For each query a slot that is no answer, and one up to which none is.
+    """
 
     def __init__(
         self,
-        index: BaseIndex,
-        queries: Any,
+        index: Searchable,
+        asked: Objects,
         kind: int,
         k: int,
         radius: Any,
-        chosen: Any,
-        eps: float,
-        budget: int | None,
+        chosen: Any = None,
+        eps: float = 0.0,
+        budget: int | None = None,
+        *,
+        skips: Positions | None = None,
+        afters: Positions | None = None,
     ) -> None:
         self.index, self.kind, self.k = index, kind, k
-        asked = index._objects.encode(queries)
         self.count = len(asked)
+        self.skips, self.afters = (np.full(1, -1) if slots is None else slots for slots in (skips, afters))
         self.radii = radii_of(radius, self.count)
         self.masks = self._masks(chosen)
         if not (isinstance(eps, (int, float, np.number)) and 0 <= eps < np.inf):
@@ -65,7 +81,7 @@ class Batch:
         nothing = np.zeros(0, np.int64)
         self.blank = Answer(
             nothing, np.zeros(0), np.zeros(4), nothing, index._order, np.zeros(0, np.uint8),
-            kind, 1.0 + float(eps), limit, index.metric.slack(index._objects),
+            -1, -1, kind, 1.0 + float(eps), limit, index.metric.slack(index._objects),
         )  # fmt: skip
         self.wholes: npt.NDArray[np.int64] = np.zeros((self.count, WHOLES), np.int64)
         self.positions: Positions = np.full(self.count * k, -1, np.int64)
@@ -181,7 +197,7 @@ class Worker:
         while True:
             status = search(
                 batch.index._tree, batch.bound.space, batch.bound.queries, self.room, self.desk, batch.blank,
-                batch.radii, batch.masks, self.positions, self.distances, self.reals, batch.wholes,
+                batch.radii, batch.masks, batch.skips, batch.afters, self.positions, self.distances, self.reals, batch.wholes,
                 batch.k, span, self.used,
             )  # fmt: skip
             if status == MORE_FRONTIER:
@@ -213,7 +229,7 @@ class Browser:
         No object that is still to come is nearer.
     """
 
-    def __init__(self, index: BaseIndex, batch: Batch) -> None:
+    def __init__(self, index: Searchable, batch: Batch) -> None:
         self._ids = index._ids
         self._batch = batch
         self._worker = batch.worker(np.zeros(64, np.int64), np.zeros(64))

@@ -15,7 +15,7 @@ from .construction import COST, DONE, NODES, PENDING, Construction
 from .ids import Positions
 from .kernels import Array, generic, kernel
 from .space import Room, estimate
-from .traversal import Desk, consider
+from .traversal import Desk, consider, offer_child
 
 Tree = TypeVar("Tree", bound=Any)
 
@@ -79,6 +79,13 @@ def measure_span(
         if room.fault[0] != 0:
             return
     state[COST] += stop - start
+
+
+@kernel
+def offer_span(tree: Any, node: int, bound: float, answer: Answer, desk: Desk) -> None:
+    """Offer a node, unless none of its objects is admissible because of their slots."""
+    if tree.stop[node] - 1 > answer.after:
+        offer_child(desk, answer, node, bound)
 
 
 @kernel

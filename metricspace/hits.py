@@ -43,6 +43,10 @@ class Hits:
     def __len__(self) -> int:
         return len(self.cost)
 
+    def reordered(self, rows: Ints) -> Hits:
+        """Return these rows in this order."""
+        return Hits(*(getattr(self, field.name)[rows] for field in dataclasses.fields(self)))
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Balls:
@@ -97,3 +101,38 @@ class Counts:
 
     def __len__(self) -> int:
         return len(self.cost)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pairs:
+    """Pairs of near objects, by (left, right) position, or by distance where the closest were asked for.
+
+    Attributes
+    ----------
+    left, right : arrays, shape (p,)
+        The user's ids: left from the index that was asked, right from the other; in a self-join both are
+        from the index, and left comes before right.
+    left_positions, right_positions : int64, shape (p,)
+        Places in the order of insertion.
+    distances : float64, shape (p,)
+        Of each pair.
+    cost : int
+        Distances computed to find them.
+    build_cost : int
+        Distances computed before that, to build what was searched.
+    """
+
+    left: npt.NDArray[Any]
+    right: npt.NDArray[Any]
+    left_positions: Ints
+    right_positions: Ints
+    distances: Reals
+    cost: int
+    build_cost: int
+
+    def __len__(self) -> int:
+        return len(self.distances)
+
+    def __iter__(self) -> Iterator[tuple[Any, Any, float]]:
+        """Yield (left, right, distance)."""
+        return zip(self.left.tolist(), self.right.tolist(), self.distances.tolist())

@@ -7,7 +7,6 @@ shared out among threads, results. A structure brings its arrays, ``_build``, an
 
 from __future__ import annotations
 
-import functools
 import inspect
 import os
 import pathlib
@@ -15,19 +14,16 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 
-from .answer import BROWSE, COUNT, FOUND, KNN, RANGE
 from .arguments import whole_number
-from .batch import Batch, Browser
 from .construction import Construction
 from .errors import NotAMetric, NotFitted, NotSupported, TooLarge
-from .hits import Balls, Counts, Hits
 from .ids import Ids, Positions
 from .laws import Bound, Metric
 from .laws import metric as _metric
 from .objects import Objects
 from .progress import shown
+from .searchable import Searchable
 from .traversal import DEPTH_FIRST, Desk
 
 _UNLIMITED = np.iinfo(np.int64).max
@@ -39,7 +35,7 @@ def indexes() -> dict[str, type[BaseIndex]]:
     return dict(sorted(_INDEXES.items()))
 
 
-class BaseIndex:
+class BaseIndex(Searchable):
     """What all structures have in common.
 
     Parameters
@@ -83,9 +79,6 @@ class BaseIndex:
         self.max_bytes = None if max_bytes is None else whole_number("max_bytes", max_bytes, 1)
         self.build_cost = 0
         self._tree: Any = None
-        self._objects: Objects
-        self._ids: Ids
-        self._order: Positions
 
     # What a structure brings.
 
@@ -170,13 +163,6 @@ class BaseIndex:
         """Drop what was derived from the objects."""
         self.__dict__.pop("_slots", None)
 
-    @functools.cached_property
-    def _slots(self) -> Positions:
-        """The slot of the object at each position."""
-        slots = np.empty_like(self._order)
-        slots[self._order] = np.arange(len(self._order))
-        return slots
-
     # What is there.
 
     @property
@@ -208,144 +194,6 @@ class BaseIndex:
         """Return the objects of these ids, as they were given."""
         self._fitted()
         return self._objects.give(self._slots[self._ids.find(ids)])
-
-    # Queries.
-
-    def knn(
-        self,
-        queries: Any,
-        k: int = 10,
-        *,
-        radius: float | npt.ArrayLike = np.inf,
-        filter: Any = None,  # noqa: A002
-        eps: float = 0.0,
-        budget: int | None = None,
-        n_jobs: int | None = None,
-        progress: bool = False,
-    ) -> Hits:
-        """Return the k nearest objects of each query, by (distance, position).
-
-        Parameters
-        ----------
-        queries : batch of objects
-            As for ``fit``; ``[q]`` for one.
-        k : int
-            How many, at least 1. Where fewer exist the result is padded.
-        radius : float or array of shape (m,)
-            Only objects within this distance, the distance itself included.
-        filter : array of bool, or ids
-            Which objects may be returned: a mask by position, shape (n,) or (m, n), or ids, one sequence for
-            all queries or one for each.
-        eps : float
-            Distances may be up to (1 + eps) times the true ones.
-        budget : int, optional
-            The most distances that a query may compute. The most promising are computed first.
-        n_jobs : int, optional
-            Threads; None for all cores. Results do not depend on it.
-        progress : bool
-            Show a progress bar.
-
-        Returns
-        -------
-        Hits
-            With ids, positions and distances of shape (m, k), and the cost of each query.
-
-        Raises
-        ------
-        MetricSpaceError
-            If an argument cannot be used.
-        """
-        self._fitted()
-        k = whole_number("k", k, 1)
-        batch = Batch(self, queries, KNN, min(k, self.n_objects), radius, filter, eps, budget)
-        batch.run(n_jobs, progress)
-        shape = (batch.count, batch.k)
-        positions = np.full((batch.count, k), -1, np.int64)
-        distances = np.full((batch.count, k), np.inf)
-        positions[:, : batch.k] = batch.positions.reshape(shape)
-        distances[:, : batch.k] = batch.distances.reshape(shape)
-        return Hits(self._ids.called(positions), positions, distances, **batch.costs())
-
-    def range(
-        self,
-        queries: Any,
-        radius: float | npt.ArrayLike,
-        *,
-        distances: bool = True,
-        filter: Any = None,  # noqa: A002
-        eps: float = 0.0,
-        budget: int | None = None,
-        n_jobs: int | None = None,
-        progress: bool = False,
-    ) -> Balls:
-        """Return all objects within a radius of each query, by (distance, position).
-
-        Parameters
-        ----------
-        queries, filter, budget, n_jobs, progress
-            As for `knn`.
-        radius : float or array of shape (m,)
-            Objects at this distance belong.
-        distances : bool
-            Whether the distances are wanted.
-        eps : float
-            Objects beyond radius / (1 + eps) may be left out.
-
-        Returns
-        -------
-        Balls
-            Compressed rows; iterating gives (ids, distances) for each query.
-        """
-        self._fitted()
-        batch = Batch(self, queries, RANGE, 0, radius, filter, eps, budget)
-        batch.run(n_jobs, progress)
-        indptr = np.zeros(batch.count + 1, np.int64)
-        np.cumsum(batch.wholes[:, FOUND], out=indptr[1:])
-        return Balls(
-            indptr,
-            self._ids.called(batch.positions),
-            batch.positions,
-            batch.distances if distances else None,
-            **batch.costs(),
-        )
-
-    def count(
-        self,
-        queries: Any,
-        radius: float | npt.ArrayLike,
-        *,
-        filter: Any = None,  # noqa: A002
-        eps: float = 0.0,
-        budget: int | None = None,
-        n_jobs: int | None = None,
-        progress: bool = False,
-    ) -> Counts:
-        """Return how many objects lie within a radius of each query; parameters as for `range`."""
-        self._fitted()
-        batch = Batch(self, queries, COUNT, 0, radius, filter, eps, budget)
-        batch.run(n_jobs, progress)
-        return Counts(batch.wholes[:, FOUND].copy(), **batch.costs())
-
-    def browse(self, query: Any, *, radius: float = np.inf, filter: Any = None) -> Browser:  # noqa: A002
-        """Return an iterator over all objects by (distance, position), which measures as few as it must.
-
-        Parameters
-        ----------
-        query : object
-            One object, not a batch.
-        radius : float
-            Where to stop.
-        filter : array of bool, or ids
-            As for `knn`.
-
-        Returns
-        -------
-        Browser
-            Yields (id, distance); has ``lower_bound`` and ``cost``.
-        """
-        self._fitted()
-        batch = Batch(self, [query], BROWSE, 64, radius, filter, 0.0, None)
-        return Browser(self, batch)
 
     # Changing.
 

@@ -171,6 +171,8 @@ def consider(space: Any, slot: int, bound: float, query: Any, answer: Answer, de
 @kernel
 def consider_block(space: Any, first: int, last: int, query: Any, answer: Answer, desk: Desk) -> None:
     """Measure consecutive objects, together if each of them may be measured now."""
+    if last - 1 <= answer.after:
+        return
     together = answer.mask.shape[0] == 0 and answer.wholes[COST] + last - first <= answer.budget
     if not together or desk.wholes[ORDER] == BEST_FIRST:
         for slot in range(first, last):
@@ -313,6 +315,8 @@ def search(
     blank: Answer,
     radii: Array,
     masks: Array,
+    skips: Array,
+    afters: Array,
     positions: Array,
     distances: Array,
     reals: Array,
@@ -336,6 +340,8 @@ def search(
             wholes[i],
             blank.order,
             masks[min(i, masks.shape[0] - 1)],
+            skips[min(i, skips.shape[0] - 1)],
+            afters[min(i, afters.shape[0] - 1)],
             blank.kind,
             blank.stretch,
             blank.budget,

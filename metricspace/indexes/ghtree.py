@@ -24,14 +24,14 @@ from ..answer import Answer
 from ..arguments import whole_number
 from ..bounds import double_pivot
 from ..construction import COST, DONE, Construction
-from ..growing import divide, grown, hang, measure_span, scan_leaf
+from ..growing import divide, grown, hang, measure_span, offer_span, scan_leaf
 from ..ids import Positions
 from ..index import BaseIndex
 from ..kernels import Array
 from ..partitions import divide_by_sign, swap
 from ..pivots import farthest_of, random_below
 from ..space import Room, estimate, prepare
-from ..traversal import Desk, afford, expand, make_desk, measure, offer_child
+from ..traversal import Desk, afford, expand, make_desk, measure
 
 SAMPLE = 16  # objects among which the second pivot is the farthest: apart from the first, seldom an outlier
 
@@ -57,8 +57,8 @@ def _(tree: GHNodes, node: int, space: Any, query: Any, answer: Answer, desk: De
     if not afford(answer, desk):
         return
     second = measure(space, start + 1, query, answer, desk)
-    offer_child(desk, answer, tree.near_first[node], double_pivot(first, second, answer.slack))
-    offer_child(desk, answer, tree.near_second[node], double_pivot(second, first, answer.slack))
+    offer_span(tree, tree.near_first[node], double_pivot(first, second, answer.slack), answer, desk)
+    offer_span(tree, tree.near_second[node], double_pivot(second, first, answer.slack), answer, desk)
 
 
 @divide.of(GHNodes)

@@ -27,14 +27,14 @@ from ..answer import Answer
 from ..arguments import whole_number
 from ..bounds import raise_bounds, range_pivot
 from ..construction import DONE, Construction
-from ..growing import divide, grown, hang, measure_span
+from ..growing import divide, grown, hang, measure_span, offer_span
 from ..ids import Positions
 from ..index import BaseIndex
 from ..kernels import Array, kernel
 from ..partitions import divide_at, swap
 from ..pivots import widest_spread
 from ..space import Room, prepare
-from ..traversal import Desk, afford, consider, expand, make_desk, measure, offer_child
+from ..traversal import Desk, afford, consider, expand, make_desk, measure
 
 CANDIDATES = 8  # vantage objects tried, and objects that each is tried on; more gain under 2% of distances
 SAMPLE = 24
@@ -63,8 +63,8 @@ def _(tree: VPNodes, node: int, space: Any, query: Any, answer: Answer, desk: De
     d = measure(space, tree.start[node], query, answer, desk)
     desk.memo[node] = d
     band = tree.band[node]
-    offer_child(desk, answer, tree.near[node], range_pivot(d, band[0], band[1], answer.slack))
-    offer_child(desk, answer, tree.far[node], range_pivot(d, band[2], band[3], answer.slack))
+    offer_span(tree, tree.near[node], range_pivot(d, band[0], band[1], answer.slack), answer, desk)
+    offer_span(tree, tree.far[node], range_pivot(d, band[2], band[3], answer.slack), answer, desk)
 
 
 @kernel

@@ -1,0 +1,1 @@
+"""Queries that are more than one traversal, one file each."""

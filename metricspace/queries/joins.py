@@ -1,0 +1,162 @@
+"""Similarity joins: all pairs of objects within a distance, or the closest of them (the book, section 1.4.3).
+
+Idea
+    The objects of one side are queries to the structure of the other. They are asked in the order in which a
+    structure holds them, so that queries that follow one another are near to each other and go the same
+    way. In a self-join each object asks only for those in later slots: each pair is found once, from its
+    earlier side, and a tree passes over whatever lies before the query.
+
+    For the closest pairs the radius shrinks: once k pairs are known, only nearer ones are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..answer import COST, FOUND, RANGE
+from ..batch import Batch
+from ..hits import Pairs
+from ..ids import Ids, Positions
+from ..objects import Objects
+from ..progress import shown
+
+if TYPE_CHECKING:
+    from ..searchable import Searchable
+
+PART = 16_384  # objects asked for at once: between parts progress is shown
+_FIRST = 64  # objects whose neighbours give the first radius for the closest pairs
+
+
+class Found:
+    """Pairs as they come: positions here, positions there, distances, and what they cost."""
+
+    def __init__(self, here: Positions, there: Positions, distances: npt.NDArray[np.float64], cost: int) -> None:
+        self.here, self.there, self.distances, self.cost = here, there, distances, cost
+
+    @classmethod
+    def joined(cls, parts: list[Found]) -> Found:
+        """Return the pairs of all parts."""
+        nothing = cls(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), 0)
+        every = [nothing, *parts]
+        columns = (np.concatenate([getattr(part, name) for part in every]) for name in ("here", "there", "distances"))
+        return cls(*columns, sum(part.cost for part in every))
+
+    def taken(self, order: Positions) -> Found:
+        """Return these pairs in this order."""
+        return Found(self.here[order], self.there[order], self.distances[order], self.cost)
+
+    def by_place(self) -> Found:
+        """Return the pairs by (here, there)."""
+        return self.taken(np.lexsort((self.there, self.here)))
+
+    def by_distance(self, most: int) -> Found:
+        """Return the closest pairs, by (distance, here, there)."""
+        return self.taken(np.lexsort((self.there, self.here, self.distances))[:most])
+
+    def named(self, here: Ids, there: Ids, build_cost: int) -> Pairs:
+        """Return the result that users see."""
+        return Pairs(
+            here.called(self.here), there.called(self.there), self.here, self.there, self.distances,
+            self.cost, build_cost,
+        )  # fmt: skip
+
+
+class Other:
+    """The other side of a join: objects, encoded for the index, and what they are called."""
+
+    def __init__(self, index: Searchable, other: Any) -> None:
+        from ..searchable import Searchable  # only to ask
+
+        self.build_cost = index.build_cost
+        if isinstance(other, Searchable):
+            slots = live(other)
+            self.asked = index._objects.encode(other._objects.give(slots))
+            self.positions, self.ids = other._order[slots], other._ids
+        else:
+            self.asked = index._objects.encode(other)
+            self.positions = np.arange(len(self.asked))
+            self.ids = Ids(len(self.asked))
+
+
+def live(index: Searchable) -> Positions:
+    """Return the slots of the objects that have not been removed, in the order of the structure."""
+    slots = np.arange(len(index._order))
+    removed = index._ids.removed
+    return slots if not removed else slots[~np.isin(index._order, list(removed))]
+
+
+def near(
+    index: Searchable,
+    asked: Objects,
+    radius: float,
+    n_jobs: int | None,
+    afters: Positions | None = None,
+) -> tuple[Positions, Found]:
+    """Return for each pair the number of its query, and (position in the index, unset, distance)."""
+    batch = Batch(index, asked, RANGE, 0, radius, afters=afters)
+    batch.run(n_jobs, False)
+    rows = np.repeat(np.arange(batch.count), batch.wholes[:, FOUND])
+    return rows, Found(batch.positions, batch.positions, batch.distances, int(batch.wholes[:, COST].sum()))
+
+
+def join_parts(
+    index: Searchable, other: Other, radius: float, size: int, n_jobs: int | None
+) -> Iterator[tuple[int, Found]]:
+    """Yield how many objects of the other side are done, and the pairs of the last of them."""
+    for first in range(0, len(other.asked), size):
+        chosen = np.arange(first, min(first + size, len(other.asked)))
+        rows, found = near(index, other.asked.take(chosen), radius, n_jobs)
+        yield len(chosen), Found(found.here, other.positions[chosen[rows]], found.distances, found.cost)
+
+
+def self_join_parts(
+    index: Searchable, radius: float, size: int, n_jobs: int | None
+) -> Iterator[tuple[int, Found]]:
+    """Yield how many objects are done, and the pairs of the last of them, each pair once."""
+    slots = live(index)
+    for first in range(0, len(slots), size):
+        chosen = slots[first : first + size]
+        rows, found = near(index, index._objects.take(chosen), radius, n_jobs, afters=chosen)
+        yield len(chosen), _in_order(index._order[chosen[rows]], found)
+
+
+def _in_order(others: Positions, found: Found) -> Found:
+    """Return pairs with the earlier position here and the later one there."""
+    return Found(np.minimum(found.here, others), np.maximum(found.here, others), found.distances, found.cost)
+
+
+def collected(
+    parts: Iterator[tuple[int, Found]], what: str, total: int, progress: bool
+) -> Found:
+    """Return the pairs of all parts, by place."""
+    done, every = 0, []
+    with shown(what, total, progress) as show:
+        for count, part in parts:
+            done += count
+            every.append(part)
+            show(done)
+    return Found.joined(every).by_place()
+
+
+def closest_pairs(index: Searchable, k: int, size: int, n_jobs: int | None, progress: bool) -> Found:
+    """Return the k closest pairs, by (distance, left, right)."""
+    slots = live(index)
+    k = min(k, len(slots) * (len(slots) - 1) // 2)
+    best, done, radius = Found.joined([]), 0, np.inf
+    with shown("closest pairs", len(slots), progress) as show:
+        while done < len(slots):
+            # The first ask for everything later, so they are few.
+            count = size if radius < np.inf else max(1, min(_FIRST, size))
+            chosen = slots[done : done + count]
+            rows, found = near(index, index._objects.take(chosen), radius, n_jobs, afters=chosen)
+            pairs = _in_order(index._order[chosen[rows]], found)
+            best = Found.joined([best, pairs]).by_distance(k)
+            if len(best.distances) == k and k > 0:
+                radius = float(best.distances[-1])
+            done += len(chosen)
+            show(done)
+    return best

@@ -1,0 +1,371 @@
+"""What one can ask of an index: every query, for every structure.
+
+Queries that are one traversal stand here. Those that are more (joins, reverse neighbours) are in the
+package `queries`, one file each.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from .answer import BROWSE, COUNT, FOUND, KNN, RANGE
+from .arguments import radii_of, whole_number
+from .batch import Batch, Browser
+from .errors import InvalidArgument
+from .hits import Balls, Counts, Hits, Pairs
+from .ids import Ids, Positions
+from .laws import Bound, Metric
+from .objects import Objects
+from .queries import joins
+from .traversal import Desk
+
+if TYPE_CHECKING:
+    from .index import BaseIndex
+
+
+class Searchable:
+    """The queries of an index."""
+
+    metric: Metric
+    build_cost: int
+    key: ClassVar[str]
+    exact: ClassVar[bool]
+    order: ClassVar[int]
+    _tree: Any
+    _objects: Objects
+    _ids: Ids
+    _order: Positions
+
+    # What an index brings.
+
+    def _fitted(self) -> None:
+        """Raise if there is nothing to ask."""
+        raise NotImplementedError
+
+    def _bind(self, objects: Objects, queries: Objects) -> Bound:
+        """Make objects and queries ready for the kernels of this structure."""
+        raise NotImplementedError
+
+    def _desk(self) -> Desk:
+        """Return the working memory that a search of this structure needs."""
+        raise NotImplementedError
+
+    @property
+    def n_objects(self) -> int:
+        """How many objects are indexed."""
+        raise NotImplementedError
+
+    @functools.cached_property
+    def _slots(self) -> Positions:
+        """The slot of the object at each position."""
+        slots = np.empty_like(self._order)
+        slots[self._order] = np.arange(len(self._order))
+        return slots
+
+    def _asked(self, queries: Any, ids: Any) -> tuple[Objects, Positions | None]:
+        """Return queries as the container that kernels take, and the slots of those that are indexed."""
+        self._fitted()
+        if (queries is None) == (ids is None):
+            raise InvalidArgument("expected either queries or the ids of indexed objects")
+        if ids is None:
+            return self._objects.encode(queries), None
+        slots = self._slots[self._ids.find(ids)]
+        return self._objects.take(slots), slots
+
+    # One traversal.
+
+    def knn(
+        self,
+        queries: Any = None,
+        k: int = 10,
+        *,
+        ids: Any = None,
+        radius: float | npt.ArrayLike = np.inf,
+        filter: Any = None,  # noqa: A002
+        eps: float = 0.0,
+        budget: int | None = None,
+        n_jobs: int | None = None,
+        progress: bool = False,
+    ) -> Hits:
+        """Return the k nearest objects of each query, by (distance, position).
+
+        Parameters
+        ----------
+        queries : batch of objects
+            As for ``fit``; ``[q]`` for one.
+        k : int
+            How many, at least 1. Where fewer exist the result is padded.
+        ids : sequence of int or of str, optional
+            In place of `queries`: ids of indexed objects, each of which is left out of its own answer.
+        radius : float or array of shape (m,)
+            Only objects within this distance, the distance itself included.
+        filter : array of bool, or ids
+            Which objects may be returned: a mask by position, shape (n,) or (m, n), or ids, one sequence for
+            all queries or one for each.
+        eps : float
+            Distances may be up to (1 + eps) times the true ones.
+        budget : int, optional
+            The most distances that a query may compute. The most promising are computed first.
+        n_jobs : int, optional
+            Threads; None for all cores. Results do not depend on it.
+        progress : bool
+            Show a progress bar.
+
+        Returns
+        -------
+        Hits
+            With ids, positions and distances of shape (m, k), and the cost of each query.
+
+        Raises
+        ------
+        MetricSpaceError
+            If an argument cannot be used.
+        """
+        asked, own = self._asked(queries, ids)
+        chosen = {"radius": radius, "chosen": filter, "eps": eps, "budget": budget}
+        return self._nearest(asked, k, n_jobs, progress, skips=own, **chosen)
+
+    def _nearest(
+        self,
+        asked: Objects,
+        k: int,
+        n_jobs: int | None,
+        progress: bool,
+        *,
+        radius: Any = np.inf,
+        skips: Positions | None = None,
+        **settings: Any,
+    ) -> Hits:
+        """Return the k nearest of queries that are in a container already."""
+        k = whole_number("k", k, 1)
+        batch = Batch(self, asked, KNN, min(k, self.n_objects), radius, skips=skips, **settings)
+        batch.run(n_jobs, progress)
+        shape = (batch.count, batch.k)
+        positions = np.full((batch.count, k), -1, np.int64)
+        distances = np.full((batch.count, k), np.inf)
+        positions[:, : batch.k] = batch.positions.reshape(shape)
+        distances[:, : batch.k] = batch.distances.reshape(shape)
+        return Hits(self._ids.called(positions), positions, distances, **batch.costs())
+
+    def range(
+        self,
+        queries: Any = None,
+        radius: float | npt.ArrayLike = 0.0,
+        *,
+        ids: Any = None,
+        distances: bool = True,
+        filter: Any = None,  # noqa: A002
+        eps: float = 0.0,
+        budget: int | None = None,
+        n_jobs: int | None = None,
+        progress: bool = False,
+    ) -> Balls:
+        """Return all objects within a radius of each query, by (distance, position).
+
+        Parameters
+        ----------
+        queries, ids, filter, budget, n_jobs, progress
+            As for `knn`.
+        radius : float or array of shape (m,)
+            Objects at this distance belong.
+        distances : bool
+            Whether the distances are wanted.
+        eps : float
+            Objects beyond radius / (1 + eps) may be left out.
+
+        Returns
+        -------
+        Balls
+            Compressed rows; iterating gives (ids, distances) for each query.
+        """
+        asked, own = self._asked(queries, ids)
+        batch = Batch(self, asked, RANGE, 0, radius, filter, eps, budget, skips=own)
+        batch.run(n_jobs, progress)
+        indptr = np.zeros(batch.count + 1, np.int64)
+        np.cumsum(batch.wholes[:, FOUND], out=indptr[1:])
+        return Balls(
+            indptr,
+            self._ids.called(batch.positions),
+            batch.positions,
+            batch.distances if distances else None,
+            **batch.costs(),
+        )
+
+    def count(
+        self,
+        queries: Any = None,
+        radius: float | npt.ArrayLike = 0.0,
+        *,
+        ids: Any = None,
+        filter: Any = None,  # noqa: A002
+        eps: float = 0.0,
+        budget: int | None = None,
+        n_jobs: int | None = None,
+        progress: bool = False,
+    ) -> Counts:
+        """Return how many objects lie within a radius of each query; parameters as for `range`."""
+        asked, own = self._asked(queries, ids)
+        batch = Batch(self, asked, COUNT, 0, radius, filter, eps, budget, skips=own)
+        batch.run(n_jobs, progress)
+        return Counts(batch.wholes[:, FOUND].copy(), **batch.costs())
+
+    def browse(self, query: Any, *, radius: float = np.inf, filter: Any = None) -> Browser:  # noqa: A002
+        """Return an iterator over all objects by (distance, position), which measures as few as it must.
+
+        Parameters
+        ----------
+        query : object
+            One object, not a batch.
+        radius : float
+            Where to stop.
+        filter : array of bool, or ids
+            As for `knn`.
+
+        Returns
+        -------
+        Browser
+            Yields (id, distance); has ``lower_bound`` and ``cost``.
+        """
+        asked, _ = self._asked([query], None)
+        return Browser(self, Batch(self, asked, BROWSE, 64, radius, filter))
+
+    # Joins.
+
+    def join(
+        self, other: Any, radius: float, *, n_jobs: int | None = None, progress: bool = False
+    ) -> Pairs:
+        """Return all pairs of an indexed object and one of `other` within a radius.
+
+        Parameters
+        ----------
+        other : batch of objects, or index of the same metric
+            An index lends the order of its objects: queries that follow one another are then near.
+        radius : float
+            Pairs at this distance belong.
+        n_jobs, progress
+            As for `knn`.
+
+        Returns
+        -------
+        Pairs
+            By (left, right); left is here, right is in `other`.
+        """
+        self._fitted()
+        side = joins.Other(self, other)
+        parts = joins.join_parts(self, side, _one_radius(radius), joins.PART, n_jobs)
+        found = joins.collected(parts, "joining", len(side.asked), progress)
+        return found.named(self._ids, side.ids, side.build_cost)
+
+    def self_join(self, radius: float, *, n_jobs: int | None = None, progress: bool = False) -> Pairs:
+        """Return all pairs of indexed objects within a radius, each pair once.
+
+        Parameters
+        ----------
+        radius : float
+            Pairs at this distance belong.
+        n_jobs, progress
+            As for `knn`.
+
+        Returns
+        -------
+        Pairs
+            By (left, right); left comes before right in the order of insertion.
+        """
+        self._fitted()
+        parts = joins.self_join_parts(self, _one_radius(radius), joins.PART, n_jobs)
+        found = joins.collected(parts, "joining", self.n_objects, progress)
+        return found.named(self._ids, self._ids, self.build_cost)
+
+    def join_batches(
+        self, other: Any, radius: float, *, size: int = 4096, n_jobs: int | None = None
+    ) -> Iterator[Pairs]:
+        """Yield the pairs of a join in parts, where all of them might not fit in memory.
+
+        Parameters
+        ----------
+        other, radius, n_jobs
+            As for `join`; None for `other` is a self-join.
+        size : int
+            Objects of `other` whose pairs make a part.
+
+        Yields
+        ------
+        Pairs
+            Each by (left, right).
+        """
+        self._fitted()
+        size, radius = whole_number("size", size, 1), _one_radius(radius)
+        if other is None:
+            parts, ids = joins.self_join_parts(self, radius, size, n_jobs), self._ids
+        else:
+            side = joins.Other(self, other)
+            parts, ids = joins.join_parts(self, side, radius, size, n_jobs), side.ids
+        return (part.by_place().named(self._ids, ids, self.build_cost) for _, part in parts)
+
+    def closest_pairs(self, k: int, *, n_jobs: int | None = None, progress: bool = False) -> Pairs:
+        """Return the k closest pairs of indexed objects.
+
+        Parameters
+        ----------
+        k : int
+            How many, at least 1; all pairs where there are fewer.
+        n_jobs, progress
+            As for `knn`.
+
+        Returns
+        -------
+        Pairs
+            By (distance, left, right); left comes before right in the order of insertion.
+        """
+        self._fitted()
+        found = joins.closest_pairs(self, whole_number("k", k, 1), joins.PART, n_jobs, progress)
+        return found.named(self._ids, self._ids, self.build_cost)
+
+    def knn_join(
+        self, other: Any, k: int = 10, *, n_jobs: int | None = None, progress: bool = False
+    ) -> Hits:
+        """Return for each object of `other` its k nearest here.
+
+        Parameters
+        ----------
+        other : batch of objects, or index of the same metric
+            As for `join`.
+        k, n_jobs, progress
+            As for `knn`.
+
+        Returns
+        -------
+        Hits
+            A row for each object of `other`, in its order of insertion.
+        """
+        self._fitted()
+        side = joins.Other(self, other)
+        return self._nearest(side.asked, k, n_jobs, progress).reordered(np.argsort(side.positions))
+
+    def knn_graph(self, k: int = 10, *, n_jobs: int | None = None, progress: bool = False) -> Hits:
+        """Return for each indexed object its k nearest others.
+
+        Parameters
+        ----------
+        k, n_jobs, progress
+            As for `knn`.
+
+        Returns
+        -------
+        Hits
+            A row for each indexed object, in the order of insertion.
+        """
+        self._fitted()
+        slots = joins.live(self)
+        hits = self._nearest(self._objects.take(slots), k, n_jobs, progress, skips=slots)
+        return hits.reordered(np.argsort(self._order[slots]))
+
+
+def _one_radius(radius: Any) -> float:
+    """Return the radius of a join."""
+    return float(radii_of(radius, 1)[0])
