@@ -3,6 +3,7 @@
 - `Rows`: vectors, or rows of integer codes, in one matrix;
 - `Strings`: Unicode strings, as ragged codes of the symbols that occur in them;
 - `Sets`: sets of hashable items, as ragged sorted codes;
+- `Trees`: ordered labelled trees, flat and in postorder;
 - `Matrix`: numbered objects known only by a matrix of distances;
 - `Handles`: any Python objects, for metrics written in Python.
 
@@ -16,5 +17,6 @@ from .matrix import Matrix
 from .rows import Rows
 from .sets import Sets
 from .strings import Strings
+from .trees import Trees
 
-__all__ = ["KINDS", "Handles", "Matrix", "Objects", "Rows", "Sets", "Strings"]
+__all__ = ["KINDS", "Handles", "Matrix", "Objects", "Rows", "Sets", "Strings", "Trees"]
