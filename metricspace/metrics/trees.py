@@ -1,15 +1,15 @@
 """Tree edit distance on ordered labelled trees: Zhang and Shasha (1989), from the cheaper side, in a band.
 
-The distance of two trees is made from those of their subtrees. Nodes are numbered in postorder; a *path* leads
-from a leaf upwards for as long as each node is the first child of its parent, and the topmost node of a path
-is a *key root*. For each two key roots one table of distances between forests is filled, in which all
+The distance of two trees is made from those of their subtrees. Nodes are numbered in postorder; a *path*
+leads from a leaf upwards for as long as each node is the first child of its parent, and the topmost node of a
+path is a *key root*. For each two key roots one table of distances between forests is filled, in which all
 subtrees that hang from their paths are compared. The work is the product of two numbers, one of either tree:
 the sum of the sizes of the key roots' subtrees. Seen from the right, with last children in place of first
-ones, trees have other paths; whichever side takes less work for a pair is taken for it, as Pawlik and
-Augsten (2016) do at every step.
+ones, trees have other paths; whichever side takes less work for a pair is taken for it (Pawlik and Augsten
+2016 choose anew for each two subtrees).
 
-With a limit only a band of each table is filled (Touzet 2005). Two prefixes of the trees, in postorder, that
-differ in size by s cost s insertions at the least, and so do what is between them and what remains.
+With a limit only a band of each table is filled (Touzet 2005): if two prefixes of the trees, in postorder,
+differ in size by s, then s nodes at the least are inserted or deleted there, and so for what follows them.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ class TreeSpace(NamedTuple):
     paths: Array  # where the paths of each tree begin in `ends`; there are as many from either side
     ends: Array  # (2, paths): where each path ends in the third row of `nodes`, within its tree
     work: Array  # (2, trees): the sum of the sizes of the key roots' subtrees
-    kinds: Array  # where the labels of each tree begin in `kind` and `count`
-    kind: Array  # the different labels of each tree
-    count: Array  # and how many nodes have them
+    groups: Array  # where the labels of each tree begin in `named` and `repeats`
+    named: Array  # the different labels of each tree
+    repeats: Array  # and how many nodes have them
     table: Array  # costs by rows, see `EditCosts`
     rows: Array  # by label: its row of the table
     least_gap: float
@@ -83,10 +83,10 @@ class Side(NamedTuple):
 class Path(NamedTuple):
     """A path of a tree: ``side.path[begin:end]``."""
 
-    side: Any
-    begin: int
-    end: int
-    step: int  # from one node of the tree to the next in the table of subtrees
+    side: Side
+    begin: Any
+    end: Any
+    step: Any  # from one node of the tree to the next in the table of subtrees
 
 
 @prepare.of(TreeSpace)
@@ -95,8 +95,8 @@ def _(space: TreeSpace, queries: TreeSpace, i: int, room: Room) -> Any:
     counts = room.words[:labels]
     for label in range(labels):
         counts[label] = np.uint64(0)
-    for k in range(queries.kinds[i], queries.kinds[i + 1]):
-        counts[queries.kind[k]] = np.uint64(queries.count[k])
+    for k in range(queries.groups[i], queries.groups[i + 1]):
+        counts[queries.named[k]] = np.uint64(queries.repeats[k])
     counts[0] = np.uint64(0)  # a label of no indexed tree matches nothing
     return TreeQuery(
         queries.nodes,
@@ -116,9 +116,9 @@ def _(space: TreeSpace, queries: TreeSpace, i: int, room: Room) -> Any:
 @at_least.of(TreeSpace)
 def _(space: TreeSpace, i: int, query: Any) -> float:
     # Nodes without a partner of their label are changed, inserted or deleted.
-    common = 0
-    for k in range(space.kinds[i], space.kinds[i + 1]):
-        common += min(np.int64(space.count[k]), np.int64(query.counts[space.kind[k]]))
+    common = np.int64(0)
+    for k in range(space.groups[i], space.groups[i + 1]):
+        common += min(np.int64(space.repeats[k]), np.int64(query.counts[space.named[k]]))
     size, other = space.starts[i + 1] - space.starts[i], query.stop - query.first
     smaller, larger = min(size, other), max(size, other)
     return ((smaller - common) * space.least_change + (larger - smaller) * space.least_gap) * space.certain
@@ -162,11 +162,11 @@ def _by_paths(space: Any, own: Side, asked: Side, tables: Array, most: int) -> f
     size, other = own.labels.shape[0], asked.labels.shape[0]
     forests = tables[: (size + 1) * (other + 1)]
     subtrees = tables[(size + 1) * (other + 1) :]
-    begin = 0
+    begin = np.int64(0)
     for i in range(own.ends.shape[0]):
         end = np.int64(own.ends[i])
         height = own.path[end - 1] - own.path[begin]
-        asked_begin = 0
+        asked_begin = np.int64(0)
         for j in range(asked.ends.shape[0]):
             asked_end = np.int64(asked.ends[j])
             # Long rows are cheaper than many.
@@ -185,11 +185,12 @@ def _by_paths(space: Any, own: Side, asked: Side, tables: Array, most: int) -> f
 
 
 @kernel
-def _fill(space: Any, down: Any, across: Any, forests: Array, subtrees: Array, most: int) -> None:
+def _fill(space: Any, down: Path, across: Path, forests: Array, subtrees: Array, most: int) -> None:
     """Compare the subtrees that hang from a path of either tree.
 
-    In the row after a and the column after b of `forests` stands the distance between the nodes up to a and up
-    to b of the two subtrees; ``subtrees[a * down.step + b * across.step]`` is that of the subtrees of a and b.
+    In the row after a and the column after b of `forests` stands the distance between the nodes up to a and
+    up to b of the two subtrees; ``subtrees[a * down.step + b * across.step]`` is that of the subtrees of a
+    and b.
     """
     # Unsigned throughout: an index that cannot be negative takes no check.
     rows, columns = down.side, across.side
@@ -209,8 +210,9 @@ def _fill(space: Any, down: Any, across: Any, forests: Array, subtrees: Array, m
         forests[at + b + one] = forests[at + b] + columns.gaps[b]
     for a in range(np.uint64(left_a), np.uint64(root_a) + one):
         # Columns low to high are within the band, those beside it far.
-        low = max(np.int64(a) + 1 - left_a - more - 1, 0) + left_b
-        high = min(np.int64(a) + 1 - left_a + fewer + left_b, root_b + 1)
+        past = np.int64(a) - left_a
+        low = left_b + max(past - more, 0)
+        high = min(left_b + past + fewer, root_b) + 1
         here, above, beside = (a + one) * width + one, a * width + one, np.uint64(rows.firsts[a]) * width
         known, gap = a * row_step, rows.gaps[a]
         forests[here - one + np.uint64(left_b)] = forests[above - one + np.uint64(left_b)] + gap
@@ -225,10 +227,10 @@ def _fill(space: Any, down: Any, across: Any, forests: Array, subtrees: Array, m
             # Where both are on the paths the subtrees are compared by changing a into b. Entered beforehand,
             # this needs no case in the loop below.
             for k in range(across.begin, across.end):
-                b = np.uint64(columns.path[k])
-                if low <= np.int64(b) < high:
-                    change = _change(space, rows.labels[a], columns.labels[b])
-                    subtrees[known + b * column_step] = forests[above - one + b] + change
+                node = np.uint64(columns.path[k])
+                if low <= np.int64(node) < high:
+                    change = _change(space, rows.labels[a], columns.labels[node])
+                    subtrees[known + node * column_step] = forests[above - one + node] + change
         d = forests[here - one + np.uint64(low)]
         for b in range(np.uint64(low), np.uint64(high)):
             hung = forests[beside + np.uint64(columns.firsts[b])] + subtrees[known + b * column_step]
@@ -239,9 +241,9 @@ def _fill(space: Any, down: Any, across: Any, forests: Array, subtrees: Array, m
             forests[here + b] = d
         if on_path:
             for k in range(across.begin, across.end):
-                b = np.uint64(columns.path[k])
-                if low <= np.int64(b) < high:
-                    subtrees[known + b * column_step] = forests[here + b]
+                node = np.uint64(columns.path[k])
+                if low <= np.int64(node) < high:
+                    subtrees[known + node * column_step] = forests[here + node]
 
 
 @kernel
@@ -259,13 +261,13 @@ class _Sides(NamedTuple):
     paths: npt.NDArray[np.int64]
     ends: npt.NDArray[np.uint32]
     work: npt.NDArray[np.float64]
-    kinds: npt.NDArray[np.int64]
-    kind: npt.NDArray[np.uint32]
-    count: npt.NDArray[np.uint32]
+    groups: npt.NDArray[np.int64]
+    named: npt.NDArray[np.uint32]
+    repeats: npt.NDArray[np.uint32]
 
 
 def _sides(trees: Trees) -> _Sides:
-    starts, sizes = trees.starts, trees.sizes
+    starts, labels, sizes, _ = trees.nodes
     lengths, total, places = np.diff(starts), len(sizes), np.arange(len(sizes))
     begun = np.repeat(starts[:-1], lengths)
     # A node lies within its ancestors: those whose subtree begins no later, and that come after it.
@@ -281,7 +283,7 @@ def _sides(trees: Trees) -> _Sides:
     for side, moved in enumerate((places, begun + np.repeat(lengths, lengths) - 1 - preorder)):
         counted = np.empty_like(sizes)
         counted[moved] = sizes
-        nodes[_LABEL, side, moved] = trees.labels
+        nodes[_LABEL, side, moved] = labels
         first = places - counted + 1
         nodes[_FIRST, side] = first - begun
         root = np.empty(total, np.int64)
@@ -296,9 +298,7 @@ def _sides(trees: Trees) -> _Sides:
             len(lengths),
         )
     span = len(trees.vocabulary) + 1
-    pairs, count = np.unique(
-        np.repeat(np.arange(len(lengths)), lengths) * span + trees.labels, return_counts=True
-    )
+    pairs, count = np.unique(np.repeat(np.arange(len(lengths)), lengths) * span + labels, return_counts=True)
     kinds = np.searchsorted(pairs, np.arange(len(lengths) + 1) * span)
     return _Sides(nodes, paths, ends, work, kinds, (pairs % span).astype(np.uint32), count.astype(np.uint32))
 
@@ -345,15 +345,15 @@ class TreeEdit(Metric):
         least_gap = float(table[BLANK, 1:].min())
         least_change = min(float(changes.min(initial=self.costs.replace)), 2 * least_gap)
         return TreeSpace(
-            objects.starts,
+            objects.nodes.starts,
             sides.nodes,
             table[BLANK, rows[sides.nodes[_LABEL]]],
             sides.paths,
             sides.ends,
             sides.work,
-            sides.kinds,
-            sides.kind,
-            sides.count,
+            sides.groups,
+            sides.named,
+            sides.repeats,
             table,
             rows,
             least_gap,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any, NamedTuple, Self
@@ -34,19 +35,26 @@ class _Read(NamedTuple):
     forms: list[int]
 
 
+class Nodes(NamedTuple):
+    """The nodes of all trees in postorder: children before their parent."""
+
+    starts: npt.NDArray[np.int64]
+    """Tree i has the nodes ``starts[i]`` to ``starts[i + 1]``."""
+    labels: npt.NDArray[np.uint32]
+    """The code of each node's label, from 1; 0 for a label that no indexed tree has."""
+    sizes: npt.NDArray[np.int64]
+    """How many nodes the subtree of each node has, itself included."""
+    forms: npt.NDArray[np.uint8]
+    """How each node was written: as a tuple, as a list, as a bare label, or otherwise."""
+
+
 class Trees(Objects):
     """Ordered labelled trees in postorder.
 
     Parameters
     ----------
-    starts : int64, shape (n + 1,)
-        The nodes of tree i are ``starts[i]`` to ``starts[i + 1]``, children before their parent.
-    labels : uint32
-        The code of each node's label, from 1; 0 for a label that no indexed tree has.
-    sizes : int64
-        How many nodes the subtree of each node has, itself included.
-    forms : uint8
-        How each node was written: as a tuple, as a list, as a bare label, or otherwise.
+    nodes : Nodes
+        The nodes of all trees.
     vocabulary : dict
         The code of each label.
     notation : str
@@ -61,17 +69,13 @@ class Trees(Objects):
 
     def __init__(
         self,
-        starts: npt.NDArray[np.int64],
-        labels: npt.NDArray[np.uint32],
-        sizes: npt.NDArray[np.int64],
-        forms: npt.NDArray[np.uint8],
+        nodes: Nodes,
         vocabulary: dict[Hashable, int],
         notation: str,
         given: list[ast.AST] | None = None,
         widest: int | None = None,
     ) -> None:
-        self.starts, self.labels, self.sizes, self.forms = starts, labels, sizes, forms
-        self.vocabulary, self.notation, self.given = vocabulary, notation, given
+        self.nodes, self.vocabulary, self.notation, self.given = nodes, vocabulary, notation, given
         self.widest = self.largest if widest is None else widest
 
     @classmethod
@@ -82,8 +86,8 @@ class Trees(Objects):
         ----------
         data : sequence of trees
             Nested tuples or lists ``(label, child, ...)``, whose children may be bare labels for leaves;
-            strings ``"{label{child}...}"`` with a backslash before braces and backslashes in a label; or nodes
-            of the module ``ast``. One of these throughout.
+            strings ``"{label{child}...}"`` with a backslash before braces and backslashes in a label; or
+            nodes of the module ``ast``. One of these throughout.
         known : labels, optional
             Labels to be numbered whether they occur or not.
 
@@ -93,38 +97,34 @@ class Trees(Objects):
             If something is no tree; the message says which and where.
         """
         vocabulary = {label: code for code, label in enumerate(dict.fromkeys(known), 1)}
-        empty = (np.zeros(0, kind) for kind in (np.uint32, np.int64, np.uint8))
-        container = cls(np.zeros(1, np.int64), *empty, vocabulary, "").extended(data)
+        container = cls(_joined([], []), vocabulary, "").extended(data)
         if len(container) == 0:
             raise InvalidArgument("expected at least one tree, given none")
         return container
 
     def __len__(self) -> int:
-        return len(self.starts) - 1
+        return len(self.nodes.starts) - 1
 
     @property
     def largest(self) -> int:
         """Nodes of the largest tree."""
-        return int(np.diff(self.starts).max(initial=0))
+        return int(np.diff(self.nodes.starts).max(initial=0))
 
     @property
     def nbytes(self) -> int:
         return super().nbytes + 8 * len(self.given or ())  # references; the nodes are the user's
 
     def take(self, positions: Positions) -> Self:
-        starts = take_ragged(self.starts, self.labels, positions)[0]
-        parts = (take_ragged(self.starts, part, positions)[1] for part in self._nodes())
+        columns: tuple[npt.NDArray[Any], ...] = self.nodes[1:]
+        taken = [take_ragged(self.nodes.starts, column, positions) for column in columns]
         given = None if self.given is None else [self.given[i] for i in positions]
-        return type(self)(starts, *parts, self.vocabulary, self.notation, given, self.widest)
-
-    def _nodes(self) -> tuple[npt.NDArray[Any], ...]:
-        return self.labels, self.sizes, self.forms
+        nodes = Nodes(taken[0][0], *(column for _, column in taken))
+        return type(self)(nodes, self.vocabulary, self.notation, given, self.widest)
 
     def encode(self, data: Iterable[Any]) -> Self:
         notation, trees, given = _read(data)
         codes = [self.vocabulary.get(label, 0) for tree in trees for label in tree.labels]
-        parts = _joined(trees, codes)
-        return type(self)(*parts, self.vocabulary, notation, given, self.widest)
+        return type(self)(_joined(trees, codes), self.vocabulary, notation, given, self.widest)
 
     def extended(self, data: Iterable[Any]) -> Self:
         notation, trees, given = _read(data)
@@ -135,11 +135,11 @@ class Trees(Objects):
             )
         vocabulary = dict(self.vocabulary)
         codes = [vocabulary.setdefault(label, len(vocabulary) + 1) for tree in trees for label in tree.labels]
-        starts, *parts = _joined(trees, codes)
-        grown = [appended(old, new) for old, new in zip(self._nodes(), parts)]
+        more = _joined(trees, codes)
+        starts = self.nodes.starts
+        both: Iterable[tuple[npt.NDArray[Any], npt.NDArray[Any]]] = zip(self.nodes[1:], more[1:])
         return type(self)(
-            appended(self.starts, self.starts[-1] + starts[1:]),
-            *grown,
+            Nodes(appended(starts, starts[-1] + more.starts[1:]), *(appended(*columns) for columns in both)),
             vocabulary,
             notation or self.notation,
             None if given is None else [*(self.given or ()), *given],
@@ -150,25 +150,22 @@ class Trees(Objects):
             return [self.given[i] for i in positions]
         named = ["", *self.vocabulary]
         write = _as_brackets if self.notation == "brackets" else _as_tuples
-        spans = [slice(self.starts[i], self.starts[i + 1]) for i in positions]
+        starts, labels, sizes, forms = self.nodes
+        spans = [slice(starts[i], starts[i + 1]) for i in positions]
         return [
-            write(
-                [named[code] for code in self.labels[span]],
-                self.sizes[span].tolist(),
-                self.forms[span].tolist(),
-            )
+            write([named[code] for code in labels[span]], sizes[span].tolist(), forms[span].tolist())
             for span in spans
         ]
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        return {"starts": self.starts, "labels": self.labels, "sizes": self.sizes, "forms": self.forms}
+        return self.nodes._asdict()
 
     def header(self) -> dict[str, Any]:
         named = list(self.vocabulary)
         if self.given is not None:
             raise NotSupported(
-                "nodes of the module ast cannot be stored in a file: pickle the index, or index them as tuples "
-                "(label, child, ...)"
+                "nodes of the module ast cannot be stored in a file: pickle the index, "
+                "or index them as tuples (label, child, ...)"
             )
         if not all(type(label) in (int, str) for label in named):
             raise NotSupported(
@@ -180,8 +177,7 @@ class Trees(Objects):
     @classmethod
     def restore(cls, arrays: dict[str, npt.NDArray[Any]], header: dict[str, Any]) -> Self:
         vocabulary = {label: code for code, label in enumerate(header["vocabulary"], 1)}
-        nodes = (arrays[name] for name in ("starts", "labels", "sizes", "forms"))
-        return cls(*nodes, vocabulary, header["notation"])
+        return cls(Nodes(**arrays), vocabulary, header["notation"])
 
 
 # --- reading -----------------------------------------------------------------------------------------
@@ -200,8 +196,13 @@ def _read(data: Iterable[Any]) -> tuple[str, list[_Read], list[ast.AST] | None]:
             )
     if not batch:
         return "", [], None
-    read = {"brackets": _from_brackets, "tuples": _from_tuples, "ast": _from_ast}[notations[0]]
-    return notations[0], [read(one, i) for i, one in enumerate(batch)], batch if read is _from_ast else None
+    readers: dict[str, Callable[[Any, int], _Read]] = {
+        "brackets": _from_brackets,
+        "tuples": _from_tuples,
+        "ast": _from_ast,
+    }
+    trees = [readers[notations[0]](one, i) for i, one in enumerate(batch)]
+    return notations[0], trees, batch if notations[0] == "ast" else None
 
 
 def _notation(one: Any, i: int) -> str:
@@ -247,7 +248,7 @@ def _from_brackets(text: str, i: int) -> _Read:
 def _from_tuples(root: Any, i: int) -> _Read:
     def visit(node: Any) -> tuple[Hashable, Any, int]:
         if not isinstance(node, (tuple, list)):
-            label, children, form = node, (), _BARE
+            label, children, form = node, [], _BARE
         elif node:
             label, *children = node
             form = _LIST if isinstance(node, list) else _TUPLE
@@ -299,14 +300,17 @@ def _refuse_too_large(size: int, i: int) -> None:
         )
 
 
-def _joined(trees: list[_Read], codes: list[int]) -> tuple[npt.NDArray[Any], ...]:
-    """Return the starts, labels, sizes and forms of trees that follow one another."""
+def _joined(trees: list[_Read], codes: list[int]) -> Nodes:
+    """Return the nodes of trees that follow one another; the codes are those of their labels."""
     starts = starts_of((len(tree.sizes) for tree in trees), len(trees))
-    sizes, forms = (
-        np.fromiter((value for tree in trees for value in getattr(tree, name)), kind, int(starts[-1]))
-        for name, kind in (("sizes", np.int64), ("forms", np.uint8))
+    sizes = itertools.chain.from_iterable(tree.sizes for tree in trees)
+    forms = itertools.chain.from_iterable(tree.forms for tree in trees)
+    return Nodes(
+        starts,
+        np.array(codes, np.uint32),
+        np.fromiter(sizes, np.int64, len(codes)),
+        np.fromiter(forms, np.uint8, len(codes)),
     )
-    return starts, np.array(codes, np.uint32), sizes, forms
 
 
 # --- giving back -------------------------------------------------------------------------------------
