@@ -1,0 +1,1 @@
+"""Distances beside those of other libraries, one file a family."""
