@@ -127,22 +127,31 @@ def _(space: TreeSpace, i: int, query: Any) -> float:
 @within.of(TreeSpace)
 def _(space: TreeSpace, i: int, query: Any, limit: float) -> float:
     size, other = space.starts[i + 1] - space.starts[i], query.stop - query.first
-    # How many nodes may be inserted and deleted.
-    most = size + other
+    side = 0
+    if space.work[1, i] * query.right < space.work[0, i] * query.left:
+        side = 1
+    own, asked = _sides_of(space, i, query, side)
+    most = size + other  # nodes that may be inserted and deleted
     if limit < most * space.least_gap:
         most = np.int64(limit / (space.least_gap * space.certain))
         if abs(size - other) > most:
             return _BEYOND
+        for either in range(2):
+            left, right = _sides_of(space, i, query, either)
+            if _labels_exceed(space, left, right, query.tables, most, limit):
+                return _BEYOND
         first = (size + 1) * (other + 1)
         for k in range(first, first + size * other):
             query.tables[k] = _BEYOND  # what is not compared is far
-    side = 0
-    if space.work[1, i] * query.right < space.work[0, i] * query.left:
-        side = 1
-    own = _side(space, side, space.starts[i], space.starts[i + 1], space.paths[i], space.paths[i + 1])
-    asked = _side(query, side, query.first, query.stop, query.first_path, query.stop_path)
     d = _by_paths(space, own, asked, query.tables, most)
     return d if d <= limit else min(d, _BEYOND)
+
+
+@kernel
+def _sides_of(space: Any, i: int, query: Any, side: int) -> tuple[Side, Side]:
+    """Return an object and a query from the same side."""
+    own = _side(space, side, space.starts[i], space.starts[i + 1], space.paths[i], space.paths[i + 1])
+    return own, _side(query, side, query.first, query.stop, query.first_path, query.stop_path)
 
 
 @kernel
@@ -154,6 +163,36 @@ def _side(trees: Any, side: int, first: int, stop: int, first_path: int, stop_pa
         trees.ends[side, first_path:stop_path],
         trees.gaps[side, first:stop],
     )
+
+
+@kernel
+def _labels_exceed(space: Any, own: Side, asked: Side, row: Array, most: Any, limit: float) -> bool:
+    """Whether the labels in postorder alone, edited as strings, exceed the limit (Guha et al. 2002)."""
+    size, other = own.labels.shape[0], asked.labels.shape[0]
+    fewer, more = (most - size + other) // 2, (most + size - other) // 2
+    row[0] = 0.0
+    for y in range(other):
+        row[y + 1] = row[y] + asked.gaps[y] if y < fewer else _BEYOND
+    for x in range(size):
+        low, high = max(x - more, 0), min(x + fewer + 1, other)
+        gap, changes = own.gaps[x], space.table[space.rows[own.labels[x]]]
+        diagonal = row[low]
+        if low == 0:
+            row[0] += gap
+        d = row[0] if low == 0 else _BEYOND
+        least = d
+        for y in range(low, high):
+            change = changes[space.rows[asked.labels[y]]]  # looked up in any case: no branch to foresee
+            change = 0.0 if own.labels[x] == asked.labels[y] else change
+            deleted, inserted, changed = row[y + 1] + gap, d + asked.gaps[y], diagonal + change
+            diagonal = row[y + 1]
+            d = deleted if deleted < inserted else inserted
+            d = changed if changed < d else d
+            row[y + 1] = d
+            least = d if d < least else least
+        if least * space.certain > limit:
+            return True
+    return row[other] * space.certain > limit
 
 
 @kernel
