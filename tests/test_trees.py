@@ -84,13 +84,22 @@ def test_neighbours_are_those_of_the_scan(syntax):
 @pytest.mark.parametrize("costs", [None, LABEL_COSTS, {("a", "b"): 0.3, ("b", None): 0.7}])
 def test_bounds_and_limits_never_change_an_answer(costs):
     random = np.random.default_rng(1)
-    few = [benchmark._random(random, int(size)) for size in random.integers(1, 25, 40)]
+    few = [benchmark._random(random, int(size)) for size in random.integers(1, 16, 24)]
     metric = ms.metric("tree_edit", costs=costs)
     scan = ms.LinearScan(metric).fit(few)
     d = metric.pairwise(few)
-    for radius in np.unique(d)[:25]:  # each is a distance, so that rounding up or down would show
+    for radius in np.unique(d)[:16]:  # each is a distance, so that rounding up or down would show
         balls = scan.range(few, radius)
         assert [ids.tolist() for ids, _ in balls] == [naive.ranked(row, radius) for row in d]
+
+
+def test_limits_on_trees_of_more_nodes_than_a_word_has_bits(syntax):
+    large = [text for text in syntax if 60 < text.count("{") < 80][:12]
+    scan = ms.LinearScan("tree_edit").fit(large)
+    d = scan.metric.pairwise(large)
+    for radius in (np.sort(d, axis=1)[:, 1], np.sort(d, axis=1)[:, 4]):
+        balls = scan.range(large, radius)
+        assert [ids.tolist() for ids, _ in balls] == [naive.ranked(row, r) for row, r in zip(d, radius)]
 
 
 def deep(n, label="a"):

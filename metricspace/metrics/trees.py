@@ -8,7 +8,8 @@ the sum of the sizes of the key roots' subtrees. Seen from the right, with last 
 ones, trees have other paths; whichever side takes less work for a pair is taken for it (Pawlik and Augsten
 2016 choose anew for each two subtrees).
 
-With a limit only a band of each table is filled (Touzet 2005): if two prefixes of the trees, in postorder,
+With a limit the labels are compared first, in postorder and as strings, from both sides (Guha et al. 2002),
+and then only a band of each table is filled (Touzet 2005): if two prefixes of the trees, in postorder,
 differ in size by s, then s nodes at the least are inserted or deleted there, and so for what follows them.
 """
 
@@ -29,6 +30,8 @@ from ..space import Room, at_least, prepare, within
 
 _LABEL, _FIRST, _PATH = range(3)  # rows of `TreeSpace.nodes`
 _MOST_WORDS = 1 << 29
+_ONE, _TOP = np.uint64(1), np.uint64(63)
+_ALL = ~np.uint64(0)
 _BEYOND = 1e300  # more than any distance, and finite still when two are added
 _ROUNDING = 2.0**-29  # a sum of 2²⁴ costs, in float64
 
@@ -67,6 +70,8 @@ class TreeQuery(NamedTuple):
     left: float  # work from the left
     right: float
     counts: Array  # by label: how many nodes have it
+    blocks: int  # words for a bit for each node
+    masks: Array  # by side, label and block: where the label stands in postorder; and a column behind them
     tables: Array  # float64: distances between forests, and behind them between subtrees
 
 
@@ -98,6 +103,17 @@ def _(space: TreeSpace, queries: TreeSpace, i: int, room: Room) -> Any:
     for k in range(queries.groups[i], queries.groups[i + 1]):
         counts[queries.named[k]] = np.uint64(queries.repeats[k])
     counts[0] = np.uint64(0)  # a label of no indexed tree matches nothing
+    first, size = queries.starts[i], queries.starts[i + 1] - queries.starts[i]
+    blocks = (size + 63) // 64
+    behind = labels + 2 * labels * blocks + 2 * blocks
+    masks = room.words[labels:behind]
+    for k in range(2 * labels * blocks):
+        masks[k] = np.uint64(0)
+    for side in range(2):
+        for k in range(size):
+            code = np.int64(queries.nodes[_LABEL, side, first + k])
+            if code != 0:
+                masks[(side * labels + code) * blocks + k // 64] |= _ONE << np.uint64(k % 64)
     return TreeQuery(
         queries.nodes,
         queries.gaps,
@@ -109,7 +125,9 @@ def _(space: TreeSpace, queries: TreeSpace, i: int, room: Room) -> Any:
         queries.work[0, i],
         queries.work[1, i],
         counts,
-        room.words[labels:].view(np.float64),
+        blocks,
+        masks,
+        room.words[behind:].view(np.float64),
     )
 
 
@@ -130,28 +148,23 @@ def _(space: TreeSpace, i: int, query: Any, limit: float) -> float:
     side = 0
     if space.work[1, i] * query.right < space.work[0, i] * query.left:
         side = 1
-    own, asked = _sides_of(space, i, query, side)
     most = size + other  # nodes that may be inserted and deleted
     if limit < most * space.least_gap:
         most = np.int64(limit / (space.least_gap * space.certain))
         if abs(size - other) > most:
             return _BEYOND
+        edits = limit / (min(space.least_gap, space.least_change) * space.certain)
         for either in range(2):
-            left, right = _sides_of(space, i, query, either)
-            if _labels_exceed(space, left, right, query.tables, most, limit):
+            labels = space.nodes[_LABEL, either, space.starts[i] : space.starts[i + 1]]
+            if _string_distance(labels, query, either, edits) > edits:
                 return _BEYOND
         first = (size + 1) * (other + 1)
         for k in range(first, first + size * other):
             query.tables[k] = _BEYOND  # what is not compared is far
+    own = _side(space, side, space.starts[i], space.starts[i + 1], space.paths[i], space.paths[i + 1])
+    asked = _side(query, side, query.first, query.stop, query.first_path, query.stop_path)
     d = _by_paths(space, own, asked, query.tables, most)
     return d if d <= limit else min(d, _BEYOND)
-
-
-@kernel
-def _sides_of(space: Any, i: int, query: Any, side: int) -> tuple[Side, Side]:
-    """Return an object and a query from the same side."""
-    own = _side(space, side, space.starts[i], space.starts[i + 1], space.paths[i], space.paths[i + 1])
-    return own, _side(query, side, query.first, query.stop, query.first_path, query.stop_path)
 
 
 @kernel
@@ -166,33 +179,38 @@ def _side(trees: Any, side: int, first: int, stop: int, first_path: int, stop_pa
 
 
 @kernel
-def _labels_exceed(space: Any, own: Side, asked: Side, row: Array, most: Any, limit: float) -> bool:
-    """Whether the labels in postorder alone, edited as strings, exceed the limit (Guha et al. 2002)."""
-    size, other = own.labels.shape[0], asked.labels.shape[0]
-    fewer, more = (most - size + other) // 2, (most + size - other) // 2
-    row[0] = 0.0
-    for y in range(other):
-        row[y + 1] = row[y] + asked.gaps[y] if y < fewer else _BEYOND
+def _string_distance(labels: Array, query: Any, side: int, limit: float) -> int:
+    """Return the edit distance of the labels in postorder, as strings, or some number beyond a limit.
+
+    It takes no more edits than the trees (Guha et al. 2002). Bit-parallel, by Myers (1999) in the form of
+    Hyyrö (2003), as Levenshtein distance is: differences are kept as bits, for 64 nodes of the query a word.
+    """
+    blocks, length = query.blocks, query.stop - query.first
+    size, masks = labels.shape[0], query.masks
+    first = side * query.counts.shape[0] * blocks
+    column = masks[2 * query.counts.shape[0] * blocks :]
+    for word in range(blocks):
+        column[2 * word] = _ALL
+        column[2 * word + 1] = np.uint64(0)
+    last = np.uint64((length - 1) % 64)
+    score = length
     for x in range(size):
-        low, high = max(x - more, 0), min(x + fewer + 1, other)
-        gap, changes = own.gaps[x], space.table[space.rows[own.labels[x]]]
-        diagonal = row[low]
-        if low == 0:
-            row[0] += gap
-        d = row[0] if low == 0 else _BEYOND
-        least = d
-        for y in range(low, high):
-            change = changes[space.rows[asked.labels[y]]]  # looked up in any case: no branch to foresee
-            change = 0.0 if own.labels[x] == asked.labels[y] else change
-            deleted, inserted, changed = row[y + 1] + gap, d + asked.gaps[y], diagonal + change
-            diagonal = row[y + 1]
-            d = deleted if deleted < inserted else inserted
-            d = changed if changed < d else d
-            row[y + 1] = d
-            least = d if d < least else least
-        if least * space.certain > limit:
-            return True
-    return row[other] * space.certain > limit
+        row = first + np.int64(labels[x]) * blocks
+        carry_up, carry_down = _ONE, np.uint64(0)
+        for word in range(blocks):
+            rises, falls = column[2 * word], column[2 * word + 1]
+            match = masks[row + word] | carry_down
+            diagonal = (((match & rises) + rises) ^ rises) | match | falls
+            up, down = falls | ~(diagonal | rises), diagonal & rises
+            if word == blocks - 1:
+                score += np.int64((up >> last) & _ONE) - np.int64((down >> last) & _ONE)
+            next_up, next_down = up >> _TOP, down >> _TOP
+            up, down = (up << _ONE) | carry_up, (down << _ONE) | carry_down
+            column[2 * word], column[2 * word + 1] = down | ~(diagonal | up), up & diagonal
+            carry_up, carry_down = next_up, next_down
+        if score - (size - 1 - x) > limit:  # what is to come lowers it by one each, at the most
+            return score - (size - 1 - x)
+    return score
 
 
 @kernel
@@ -403,7 +421,8 @@ class TreeEdit(Metric):
     def words(self, queries: Objects) -> int:
         assert isinstance(queries, Trees)
         size, other = queries.largest, queries.widest
-        needed = len(queries.vocabulary) + 1 + (size + 1) * (other + 1) + size * other
+        labels, blocks = len(queries.vocabulary) + 1, (size + 63) // 64
+        needed = labels + 2 * blocks * (labels + 1) + (size + 1) * (other + 1) + size * other
         if needed > _MOST_WORDS:
             raise TooLarge(
                 f"comparing trees of {size} and {other} nodes would take {8 * needed / 1e9:.3g} GB a thread: "
