@@ -262,9 +262,11 @@ def _fill(space: Any, down: Path, across: Path, forests: Array, subtrees: Array,
         return
     fewer, more = (band - after) // 2, (band + after) // 2
     at = np.uint64(left_a) * width
-    forests[at + np.uint64(left_b)] = 0.0
+    d = 0.0
+    forests[at + np.uint64(left_b)] = d
     for b in range(np.uint64(left_b), np.uint64(root_b) + one):
-        forests[at + b + one] = forests[at + b] + columns.gaps[b]
+        d += columns.gaps[b]
+        forests[at + b + one] = d
     for a in range(np.uint64(left_a), np.uint64(root_a) + one):
         # Columns low to high are within the band, those beside it far.
         past = np.int64(a) - left_a
