@@ -40,9 +40,7 @@ class TreeSpace(NamedTuple):
     """Trees from the left and from the right."""
 
     starts: Array  # tree i has the nodes starts[i] to starts[i + 1]
-    nodes: (
-        Array  # (3, 2, nodes), by side: label, first leaf of the subtree, nodes in the order of their paths
-    )
+    nodes: Array  # (3, 2, nodes): label, first leaf of the subtree, nodes in order of their paths; by side
     gaps: Array  # (2, nodes): what deleting or inserting each node costs
     paths: Array  # where the paths of each tree begin in `ends`; there are as many from either side
     ends: Array  # (2, paths): where each path ends in the third row of `nodes`, within its tree
@@ -249,8 +247,8 @@ def _fill(space: Any, down: Path, across: Path, forests: Array, subtrees: Array,
     up to b of the two subtrees; ``subtrees[a * down.step + b * across.step]`` is that of the subtrees of a
     and b.
     """
-    # Unsigned throughout: an index that cannot be negative takes no check.
     rows, columns = down.side, across.side
+    # Indices are unsigned: one that cannot be negative takes no check.
     one, width = np.uint64(1), np.uint64(columns.labels.shape[0] + 1)
     row_step, column_step = np.uint64(down.step), np.uint64(across.step)
     root_a, root_b = np.int64(rows.path[down.end - 1]), np.int64(columns.path[across.end - 1])
