@@ -46,7 +46,9 @@ class Answer(NamedTuple):
     wholes: Array
     order: Array  # position of the object in each slot of the structure
     mask: Array  # uint8 by slot: which objects are admissible; empty when all are
-    skip: int  # a slot whose object is not: the query itself, when it is an indexed object; −1 if there is none
+    skip: (
+        int  # a slot whose object is not: the query itself, when it is an indexed object; −1 if there is none
+    )
     after: int  # nor is any object up to this slot: each pair of a self-join is found from its earlier side
     kind: int
     stretch: float  # 1 + eps

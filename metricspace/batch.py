@@ -197,8 +197,8 @@ class Worker:
         while True:
             status = search(
                 batch.index._tree, batch.bound.space, batch.bound.queries, self.room, self.desk, batch.blank,
-                batch.radii, batch.masks, batch.skips, batch.afters, self.positions, self.distances, self.reals, batch.wholes,
-                batch.k, span, self.used,
+                batch.radii, batch.masks, batch.skips, batch.afters, self.positions, self.distances,
+                self.reals, batch.wholes, batch.k, span, self.used,
             )  # fmt: skip
             if status == MORE_FRONTIER:
                 self.desk = enlarged(self.desk)

@@ -25,7 +25,7 @@ from .queries import joins
 from .traversal import Desk
 
 if TYPE_CHECKING:
-    from .index import BaseIndex
+    pass
 
 
 class Searchable:
@@ -236,9 +236,7 @@ class Searchable:
 
     # Joins.
 
-    def join(
-        self, other: Any, radius: float, *, n_jobs: int | None = None, progress: bool = False
-    ) -> Pairs:
+    def join(self, other: Any, radius: float, *, n_jobs: int | None = None, progress: bool = False) -> Pairs:
         """Return all pairs of an indexed object and one of `other` within a radius.
 
         Parameters
@@ -326,9 +324,7 @@ class Searchable:
         found = joins.closest_pairs(self, whole_number("k", k, 1), joins.PART, n_jobs, progress)
         return found.named(self._ids, self._ids, self.build_cost)
 
-    def knn_join(
-        self, other: Any, k: int = 10, *, n_jobs: int | None = None, progress: bool = False
-    ) -> Hits:
+    def knn_join(self, other: Any, k: int = 10, *, n_jobs: int | None = None, progress: bool = False) -> Hits:
         """Return for each object of `other` its k nearest here.
 
         Parameters

@@ -94,6 +94,11 @@ def estimate_within(space: Any, i: int, query: Any, limit: float) -> Any:
 
 
 @generic
+def batches(space: Any) -> Any:
+    """Whether this space estimates many objects together for much less than one by one."""
+
+
+@generic
 def estimates(space: Any, first: int, query: Any, limit: float, out: Array) -> Any:
     """Estimate as many consecutive objects as `out` holds, as by `estimate_within`.
 
@@ -139,6 +144,11 @@ def _(space: Any, i: int, query: Any) -> float:
 @estimate_within.of(object)
 def _(space: Any, i: int, query: Any, limit: float) -> float:
     return within(space, i, query, limit)
+
+
+@batches.of(object)
+def _(space: Any) -> bool:
+    return False
 
 
 @estimates.of(object)

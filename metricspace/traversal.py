@@ -37,7 +37,7 @@ from .answer import (
     start,
 )
 from .kernels import Array, generic, kernel
-from .space import Room, at_least, estimate, estimate_within, estimates, prepare, settle
+from .space import Room, at_least, batches, estimate, estimate_within, estimates, prepare, settle
 
 DEPTH_FIRST, BEST_FIRST = 0, 1
 
@@ -170,11 +170,14 @@ def consider(space: Any, slot: int, bound: float, query: Any, answer: Answer, de
 
 @kernel
 def consider_block(space: Any, first: int, last: int, query: Any, answer: Answer, desk: Desk) -> None:
-    """Measure consecutive objects, together if each of them may be measured now."""
+    """Measure consecutive objects, together if that pays and each of them may be measured now.
+
+    One by one, a radius that has shrunk serves the next object already.
+    """
     if last - 1 <= answer.after:
         return
-    together = answer.mask.shape[0] == 0 and answer.wholes[COST] + last - first <= answer.budget
-    if not together or desk.wholes[ORDER] == BEST_FIRST:
+    free = answer.mask.shape[0] == 0 and answer.wholes[COST] + last - first <= answer.budget
+    if not (batches(space) and free) or desk.wholes[ORDER] == BEST_FIRST:
         for slot in range(first, last):
             consider(space, slot, desk.bound[0], query, answer, desk)
         return

@@ -1,6 +1,9 @@
 """The oracle: distances and queries written to be obvious, in plain Python and float64."""
 
+import ast
+import functools
 import math
+import re
 
 import numpy as np
 
@@ -58,6 +61,35 @@ def hausdorff(ground):
 def jaccard_of_rows(a, b):
     """Of rows of booleans, as the sets of the places that are true."""
     return jaccard(set(np.flatnonzero(a).tolist()), set(np.flatnonzero(b).tolist()))
+
+
+def tree_edit(change=lambda a, b: float(a != b), gap=lambda a: 1.0):
+    """By the recursion on the rightmost roots of two forests of nested tuples."""
+
+    @functools.cache
+    def between(left, right):
+        if not left and not right:
+            return 0.0
+        choices = []
+        if left:
+            label, *children = left[-1]
+            choices.append(between((*left[:-1], *children), right) + gap(label))
+        if right:
+            other, *others = right[-1]
+            choices.append(between(left, (*right[:-1], *others)) + gap(other))
+        if left and right:
+            hung = between(tuple(children), tuple(others)) + change(label, other)
+            choices.append(between(left[:-1], right[:-1]) + hung)
+        return min(choices)
+
+    return lambda a, b: between((tree(a),), (tree(b),))
+
+
+def tree(given):
+    """Nested tuples for a tree given so, or in brackets with labels of letters."""
+    if isinstance(given, str):
+        return ast.literal_eval(re.sub(r"\{(\w*)", r"('\1',", given).replace("}", "),"))[0]
+    return given if isinstance(given, tuple) else (given,)
 
 
 def matrix(distance, queries, objects):

@@ -19,6 +19,17 @@ codes = st.lists(st.tuples(*[st.integers(0, 3)] * 4), min_size=3, max_size=5)
 words = st.lists(st.text(alphabet="abé日\U0001f600", max_size=70), min_size=3, max_size=5)
 sets = st.lists(st.sets(st.integers(0, 9), max_size=6), min_size=3, max_size=5)
 point_sets = st.lists(st.lists(st.tuples(finite, finite), min_size=1, max_size=4), min_size=3, max_size=5)
+trees = st.lists(
+    st.recursive(
+        st.tuples(st.sampled_from("abc")),
+        lambda child: st.builds(
+            lambda label, children: (label, *children), st.sampled_from("abc"), st.lists(child, max_size=3)
+        ),
+        max_leaves=5,
+    ),
+    min_size=3,
+    max_size=4,
+)
 
 KINDS = {
     "euclidean": (vectors, naive.euclidean, {}),
@@ -30,6 +41,7 @@ KINDS = {
     "levenshtein": (words, naive.levenshtein, {}),
     "jaccard": (sets, naive.jaccard, {}),
     "hausdorff": (point_sets, naive.hausdorff(naive.euclidean), {}),
+    "tree_edit": (trees, naive.tree_edit(), {}),
 }
 
 

@@ -71,6 +71,32 @@ def _sets_of_words(n, seed):
     return [_words(random.integers(1, 4), [seed, i], letters="ab", longest=5) for i in range(n)]
 
 
+def _trees(n, seed, largest=9):
+    """Trees of up to so many nodes in brackets: each node is hung below an earlier one."""
+    random = np.random.default_rng(seed)
+    trees = []
+    for _ in range(n):
+        children = [[] for _ in range(random.integers(1, largest + 1))]
+        texts = [""] * len(children)
+        for node in range(1, len(children)):
+            children[random.integers(max(node - 3, 0), node)].append(node)
+        for node in reversed(range(len(children))):
+            label = random.choice(list("abc"))
+            texts[node] = "{" + label + "".join(texts[child] for child in children[node]) + "}"
+        trees.append(texts[0])
+    return trees
+
+
+LABEL_COSTS = {("a", "b"): 0.5, ("a", None): 0.75, ("c", None): 1.25}
+
+
+def _change(a, b):
+    return 0.0 if a == b else LABEL_COSTS.get((a, b), LABEL_COSTS.get((b, a), 1.0))
+
+
+weighted_tree_edit = naive.tree_edit(_change, lambda a: LABEL_COSTS.get((a, None), 1.0))
+
+
 def workloads(n=150, m=12):
     """Return a workload for every metric and every kind of object."""
     grid, asked = _grid(n, 4, 0), _grid(m, 4, 1)
@@ -102,6 +128,15 @@ def workloads(n=150, m=12):
             _sets_of_words(60, 18),
             _sets_of_words(6, 19),
             naive.hausdorff(naive.levenshtein),
+        ),
+        Workload("trees", "tree_edit", {}, _trees(100, 14), _trees(6, 15), naive.tree_edit()),
+        Workload(
+            "trees-weighted",
+            "tree_edit",
+            {"costs": LABEL_COSTS},
+            _trees(80, 16),
+            _trees(5, 17),
+            weighted_tree_edit,
         ),
         Workload("precomputed", "precomputed", {}, table, rows, None),
         Workload(

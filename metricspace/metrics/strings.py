@@ -18,7 +18,7 @@ from ..kernels import Array, kernel
 from ..lanes import Lanes, advance, count_up_to, laid_out, out_of_reach
 from ..laws import TRIANGLE, Metric, register
 from ..objects import Objects, Strings
-from ..space import BLOCK, Room, at_least, estimates, home, prepare, within
+from ..space import BLOCK, Room, at_least, batches, estimates, home, prepare, within
 
 _ONE = np.uint64(1)
 _ALL = ~np.uint64(0)
@@ -189,6 +189,11 @@ def _(space: LaneSpace, i: int, query: Any) -> float:
 @within.of(LaneSpace)
 def _(space: LaneSpace, i: int, query: Any, limit: float) -> float:
     return within(space.plain, i, query.pattern, limit)
+
+
+@batches.of(LaneSpace)
+def _(space: LaneSpace) -> bool:
+    return True
 
 
 @estimates.of(LaneSpace)

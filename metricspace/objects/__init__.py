@@ -6,6 +6,7 @@
 - `SparseRows`: rows of a sparse matrix, as the sets of their columns that are not zero;
 - `Bits`: rows of booleans or of packed bits, as the sets of their places that are set;
 - `PointSets`: sets of points of any kind, as a container of all points;
+- `Trees`: ordered labelled trees, flat and in postorder;
 - `Matrix`: numbered objects known only by a matrix of distances;
 - `Handles`: any Python objects, for metrics written in Python.
 
@@ -22,6 +23,7 @@ from .rows import Rows
 from .sets import Sets
 from .sparse import SparseRows
 from .strings import Strings
+from .trees import Trees
 
 __all__ = [
     "KINDS",
@@ -34,4 +36,5 @@ __all__ = [
     "Sets",
     "SparseRows",
     "Strings",
+    "Trees",
 ]

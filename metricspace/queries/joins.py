@@ -34,7 +34,9 @@ _FIRST = 64  # objects whose neighbours give the first radius for the closest pa
 class Found:
     """Pairs as they come: positions here, positions there, distances, and what they cost."""
 
-    def __init__(self, here: Positions, there: Positions, distances: npt.NDArray[np.float64], cost: int) -> None:
+    def __init__(
+        self, here: Positions, there: Positions, distances: npt.NDArray[np.float64], cost: int
+    ) -> None:
         self.here, self.there, self.distances, self.cost = here, there, distances, cost
 
     @classmethod
@@ -42,7 +44,9 @@ class Found:
         """Return the pairs of all parts."""
         nothing = cls(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), 0)
         every = [nothing, *parts]
-        columns = (np.concatenate([getattr(part, name) for part in every]) for name in ("here", "there", "distances"))
+        columns = (
+            np.concatenate([getattr(part, name) for part in every]) for name in ("here", "there", "distances")
+        )
         return cls(*columns, sum(part.cost for part in every))
 
     def taken(self, order: Positions) -> Found:
@@ -129,9 +133,7 @@ def _in_order(others: Positions, found: Found) -> Found:
     return Found(np.minimum(found.here, others), np.maximum(found.here, others), found.distances, found.cost)
 
 
-def collected(
-    parts: Iterator[tuple[int, Found]], what: str, total: int, progress: bool
-) -> Found:
+def collected(parts: Iterator[tuple[int, Found]], what: str, total: int, progress: bool) -> Found:
     """Return the pairs of all parts, by place."""
     done, every = 0, []
     with shown(what, total, progress) as show:
