@@ -14,7 +14,7 @@ import dataclasses
 import itertools
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -136,7 +136,7 @@ class Metric:
 
     name: str
     laws: Laws
-    hot: ClassVar[bool] = False  # whether searches are compiled for its own space
+    hot: bool = False  # whether searches are compiled for its own space
     _rounding: float | None = None
 
     def __init__(

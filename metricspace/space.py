@@ -8,7 +8,8 @@ Each metric brings a class of named arrays, and registers with it
 - ``within`` instead, if it can stop early once the distance is known to exceed a limit,
 - ``at_least``, if it has a lower bound that costs next to nothing, such as a difference of lengths,
 - ``estimate`` and ``settle``, if it has a cheaper value near the canonical one: `estimate` decides
-  which objects are looked at more closely, `settle` turns it into the canonical distance.
+  which objects are looked at more closely, `settle` turns it into the canonical distance,
+- ``run_past``, if it measures many objects in a row faster than one at a time.
 
 Queries are a space of the same class as the objects. A query prepared from the objects themselves
 therefore serves construction, insertion and joins without another function.
@@ -97,6 +98,11 @@ def settle(space: Any, i: int, query: Any, estimated: float) -> Any:
     """Return the canonical distance of object `i`, whose estimate is known."""
 
 
+@generic
+def run_past(space: Any, start: int, stop: int, query: Any, limit: float) -> Any:
+    """Return the first object from `start` on that may lie within `limit` by its estimate, or `stop`."""
+
+
 # A space registers `distance` or `within`; each stands in for the other.
 
 
@@ -128,6 +134,11 @@ def _(space: Any, i: int, query: Any, limit: float) -> float:
 @settle.of(object)
 def _(space: Any, i: int, query: Any, estimated: float) -> float:
     return estimated
+
+
+@run_past.of(object)
+def _(space: Any, start: int, stop: int, query: Any, limit: float) -> int:
+    return start
 
 
 @prepare.of(RowSpace)

@@ -36,7 +36,7 @@ from .answer import (
     start,
 )
 from .kernels import Array, generic, kernel
-from .space import Room, at_least, estimate, estimate_within, prepare, settle
+from .space import Room, at_least, estimate, estimate_within, prepare, run_past, settle
 
 DEPTH_FIRST, BEST_FIRST = 0, 1
 
@@ -165,6 +165,23 @@ def consider(space: Any, slot: int, bound: float, query: Any, answer: Answer, de
         push(desk, bound, _BOUNDED, slot)
     elif afford(answer, desk):
         probe(space, slot, query, answer, desk)
+
+
+@kernel
+def consider_span(space: Any, start: int, stop: int, query: Any, answer: Answer, desk: Desk) -> None:
+    """Measure the objects in these slots, of which nothing is known yet, as far as they may belong."""
+    # Without filter or budget nothing but its distance decides on an object.
+    in_a_row = desk.wholes[ORDER] == DEPTH_FIRST and answer.mask.shape[0] == 0
+    slot = start
+    while slot < stop:
+        if in_a_row:
+            passed = run_past(space, slot, stop, query, answer.reals[ADMIT])
+            answer.wholes[COST] += passed - slot
+            slot = passed
+            if slot == stop:
+                return
+        consider(space, slot, 0.0, query, answer, desk)
+        slot += 1
 
 
 @kernel

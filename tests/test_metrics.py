@@ -18,6 +18,19 @@ directions = st.lists(st.tuples(finite, finite, st.floats(1, 9, width=32)), min_
 codes = st.lists(st.tuples(*[st.integers(0, 3)] * 4), min_size=3, max_size=5)
 words = st.lists(st.text(alphabet="abé日\U0001f600", max_size=70), min_size=3, max_size=5)
 sets = st.lists(st.sets(st.integers(0, 9), max_size=6), min_size=3, max_size=5)
+amounts = st.lists(st.tuples(*[st.integers(0, 5)] * 4), min_size=3, max_size=5)
+filled = st.lists(
+    st.tuples(st.floats(0.125, 5, width=32), *[st.sampled_from([0, 0.5, 0.5000001, 3, 1e-9])] * 3),
+    min_size=3,
+    max_size=5,
+)
+places = st.lists(
+    st.tuples(st.floats(-90, 90, width=32), st.floats(-360, 360, width=32)), min_size=3, max_size=5
+)
+packed = st.lists(st.tuples(*[st.booleans()] * 70), min_size=3, max_size=5)
+
+WEIGHTS = [0.5, 3.0, 2.0]
+FORM = [[2.0, 1.0, 0.0], [1.0, 2.0, 1.0], [0.0, 1.0, 3.0]]
 
 KINDS = {
     "euclidean": (vectors, naive.euclidean, {}),
@@ -26,6 +39,16 @@ KINDS = {
     "minkowski": (vectors, naive.minkowski(2.5), {"p": 2.5}),
     "angular": (directions, naive.angular, {}),
     "hamming": (codes, naive.hamming, {}),
+    "chord": (directions, naive.chord, {}),
+    "quadratic_form": (vectors, naive.quadratic_form(FORM), {"matrix": FORM}),
+    "mahalanobis": (vectors, naive.quadratic_form(FORM), {"VI": FORM}),
+    "haversine": (places, lambda a, b: naive.haversine(a, b, "degrees"), {"unit": "degrees"}),
+    "hamming_bits": (packed, naive.hamming_bits, {}),
+    "jensenshannon": (filled, naive.jensenshannon, {"normalize": True}),
+    "hellinger": (filled, naive.hellinger, {"normalize": True}),
+    "sqrt_triangular": (filled, naive.sqrt_triangular, {"normalize": True}),
+    "wasserstein1d": (filled, naive.wasserstein1d, {"normalize": True}),
+    "weighted_jaccard": (amounts, naive.weighted_jaccard, {}),
     "levenshtein": (words, naive.levenshtein, {}),
     "jaccard": (sets, naive.jaccard, {}),
 }

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from ..answer import Answer
 from ..construction import Construction
 from ..index import BaseIndex
-from ..traversal import Desk, consider, expand, make_desk, offer_child
+from ..traversal import Desk, consider_span, expand, make_desk, offer_child
 
 BLOCK = 256
 
@@ -27,8 +27,7 @@ class Scan(NamedTuple):
 def _(tree: Scan, node: int, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
     start = node * BLOCK
     stop = min(start + BLOCK, tree.objects)
-    for slot in range(start, stop):
-        consider(space, slot, 0.0, query, answer, desk)
+    consider_span(space, start, stop, query, answer, desk)
     if stop < tree.objects:
         offer_child(desk, answer, node + 1, 0.0)
 
