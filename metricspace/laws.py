@@ -291,7 +291,8 @@ _REFUSED = {
     "sqeuclidean": "the squared distance breaks the triangle inequality: use 'euclidean', which gives the "
     "same order of neighbours, and square what it returns",
     "dtw": "dynamic time warping breaks the triangle inequality: use the linear scan with your own function",
-    "braycurtis": "it breaks the triangle inequality: use 'jaccard', or the linear scan with your function",
+    "braycurtis": "it breaks the triangle inequality: use 'weighted_jaccard', which gives the same order of "
+    "neighbours (a distance of d becomes 2d / (1 + d))",
 }
 
 

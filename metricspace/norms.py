@@ -8,8 +8,7 @@ then the metric, and one kernel for each norm serves them all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -143,7 +142,7 @@ def norms(arrays: Callable[..., Any], rows: npt.NDArray[Any]) -> Images:
     space, origin = arrays(rows), arrays(np.zeros((1, rows.shape[1]), rows.dtype))
     out = np.empty((1, len(rows)))
     both = (addressed(space), addressed(origin)) if COMPILED else (space, origin)
-    fill_distances(*both, 0, 1, make_room(1), out)
+    fill_distances(both[0], both[1], 0, 1, make_room(1), out)
     return out[0]
 
 
@@ -163,17 +162,17 @@ class OnRows(Metric):
     function = None
     container: type[Rows] = Rows
     arrays: Callable[..., Any]
-    _params: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(self, name: str, laws: Laws, arrays: Callable[..., Any] | None = None) -> None:
         self.name, self.laws = name, laws
+        self._params: dict[str, Any] = {}
         if arrays is not None:
             self.arrays = arrays
         self.hot = self.arrays is EuclideanSpace  # searches are compiled for it
 
     @property
     def params(self) -> dict[str, Any]:
-        return dict(self._params)
+        return self._params
 
     def objects(self, data: Any) -> Objects:
         return self.container.of(data)
@@ -199,14 +198,15 @@ class OnRows(Metric):
 
 
 class OnImages(OnRows):
-    """The base of metrics that compare an image of each row, made once and kept in float64."""
+    """The base of metrics that compare an image of each row, made once and kept in float64.
+
+    Metrics whose images are made by the same function share them.
+    """
+
+    images: Callable[[Objects], Images]
 
     def matrix(self, objects: Objects) -> Images:
         return objects.derived(self.images)
-
-    def images(self, objects: Objects) -> Images:
-        """Return the image of each row."""
-        raise NotImplementedError
 
 
 def refuse_large(images: Images) -> Images:

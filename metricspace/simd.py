@@ -107,7 +107,8 @@ def _magnitude(builder: Any, x: Any, y: Any) -> Any:
 def _share(builder: Any, x: Any, y: Any) -> Any:
     whole = builder.fadd(x, y)
     none = ir.Constant(whole.type, None)
-    share = builder.fdiv(_square(builder, x, y), whole)
+    difference = builder.fsub(x, y)
+    share = builder.fmul(difference, builder.fdiv(difference, whole))  # a square might vanish
     return builder.select(builder.fcmp_ordered(">", whole, none), share, none)
 
 
@@ -275,7 +276,7 @@ def _absolute(x: float, y: float) -> float:
 
 @kernel
 def _shared(x: float, y: float) -> float:
-    return (x - y) * (x - y) / (x + y) if x + y > 0 else 0.0
+    return (x - y) * ((x - y) / (x + y)) if x + y > 0 else 0.0
 
 
 plain_sum_of_squares = _plain_sum(_squared)
@@ -316,10 +317,10 @@ def plain_count_unequal_bits(x: Array, y: Array) -> int:
 @kernel
 def plain_eight_beyond(rows: Array, first: int, row: Array, most: int) -> bool:
     """Whether rows `first` to `first` + 8 of uint64 all differ from another in more than `most` bits."""
+    beyond = True
     for j in range(8):
-        if plain_count_unequal_bits(rows[first + j], row) <= most:
-            return False
-    return True
+        beyond = beyond and plain_count_unequal_bits(rows[first + j], row) > most
+    return beyond
 
 
 # Σ(xₖ − yₖ)², Σ|xₖ − yₖ|, Σ(xₖ − yₖ)² / (xₖ + yₖ) and max|xₖ − yₖ| of two rows, in float64; how many of their

@@ -98,7 +98,7 @@ def _on_rows(n, m):
         _grid(count, 2, seed, high=7) * [60, 120] - [90, 180] for seed, count in ((22, n), (23, m))
     )
     bits, asked_bits = (
-        np.random.default_rng(seed).integers(0, 4, (count, 33), dtype=np.uint8)
+        np.random.default_rng(seed).integers(0, 4, (count, 30), dtype=np.uint8)
         for seed, count in ((24, n), (25, m))
     )
     counts, asked_counts = _grid(n, 5, 26), _grid(m, 5, 27)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import math
+from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -83,9 +85,7 @@ class OfDirections(OnImages):
     """The base of metrics on unit vectors, derived from vectors of any length."""
 
     container = Directions
-
-    def matrix(self, objects: Objects) -> Images:
-        return objects.derived(_unit_vectors)  # the same for all these metrics
+    images = staticmethod(_unit_vectors)
 
     def error(self, objects: Objects) -> Slack:
         width = rows_of(objects).shape[1]
@@ -105,13 +105,11 @@ class Chord(OfDirections):
 
 @register("angular", "angle")
 class Angular(OfDirections):
-    """The angle between two vectors, in radians, from 0 to π. Vectors of length 0 have none and are refused."""
-
-    arrays = functools.partial(ArcSpace, radius=1.0)
+    """The angle between two vectors, in radians, from 0 to π; one of length 0 has none and is refused."""
 
     def __init__(self) -> None:
         # Different vectors of one direction are at distance 0.
-        super().__init__("angular", Laws(identity=False))
+        super().__init__("angular", Laws(identity=False), functools.partial(ArcSpace, radius=1.0))
 
 
 # --- places on a globe -------------------------------------------------------------------------------
@@ -152,24 +150,21 @@ class PlacesInDegrees(Places):
 def _on_sphere(objects: Objects) -> Images:
     rows = rows_of(objects).astype(np.float64)
     quarter = objects.quarter  # type: ignore[attr-defined]  # these are Places
+    latitude, longitude = np.clip(rows[:, 0], -quarter, quarter), rows[:, 1]
     if quarter == 90.0:  # whole turns are exact in degrees
-        turned = np.fmod(rows[:, 1], 360.0)
-        rows[:, 1] = np.where(np.abs(turned) > 180.0, turned - np.copysign(360.0, turned), turned)
-    images = np.empty((len(rows), 3))
-    _fill_points(rows, quarter, images)
-    return images
-
-
-@kernel
-def _fill_points(rows: Array, quarter: float, out: Array) -> None:
+        longitude = np.fmod(longitude, 360.0)
+        longitude = np.where(np.abs(longitude) > 180.0, longitude - np.copysign(360.0, longitude), longitude)
     unit = np.pi / 2 / quarter
-    for i in range(rows.shape[0]):
-        latitude, longitude = rows[i, 0], rows[i, 1]
-        # All longitudes meet at a pole, and ±180° is one meridian.
-        across = np.cos(latitude * unit) if abs(latitude) < quarter else 0.0
-        out[i, 0] = across * np.cos(longitude * unit)
-        out[i, 1] = across * np.sin(longitude * unit) if abs(longitude) != 2 * quarter else 0.0
-        out[i, 2] = np.sin(min(max(latitude, -quarter), quarter) * unit)
+    # All longitudes meet at a pole, and ±180° is one meridian.
+    across = np.where(np.abs(latitude) < quarter, _each(math.cos, latitude * unit), 0.0)
+    east = np.where(np.abs(longitude) != 2 * quarter, _each(math.sin, longitude * unit), 0.0)
+    toward = _each(math.cos, longitude * unit)  # the point of latitude and longitude 0
+    return np.stack([across * toward, across * east, _each(math.sin, latitude * unit)], axis=1)
+
+
+def _each(function: Callable[[float], float], angles: Images) -> Images:
+    """Apply a function to one angle after the other: in vectors, equal angles may give different values."""
+    return np.fromiter(map(function, angles.tolist()), np.float64, len(angles))
 
 
 @register("haversine", "great_circle")
@@ -185,6 +180,8 @@ class Haversine(OnImages):
         Earth, to the half per cent by which that is no sphere.
     """
 
+    images = staticmethod(_on_sphere)
+
     def __init__(self, unit: str = "radians", radius: float = 1.0) -> None:
         units = {"radians": Places, "degrees": PlacesInDegrees}
         if unit not in units:
@@ -195,9 +192,6 @@ class Haversine(OnImages):
         # Longitudes that differ by whole turns are the same place, and so are all at a pole.
         super().__init__("haversine", Laws(identity=False), functools.partial(ArcSpace, radius=self._radius))
         self._params = {"unit": unit, "radius": self._radius}
-
-    def matrix(self, objects: Objects) -> Images:
-        return objects.derived(_on_sphere)
 
     def error(self, objects: Objects) -> Slack:
         return Slack(16 * _UNIT, 16 * _UNIT * self._radius)

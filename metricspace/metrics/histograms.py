@@ -92,15 +92,14 @@ class OnHistograms(OnImages):
         Whether rows may have any sum and are divided by it; rows in proportion are then at distance 0.
     """
 
+    images = staticmethod(_shares)
+
     def __init__(self, name: str, laws: Laws, normalize: bool) -> None:
         if not isinstance(normalize, (bool, np.bool_)):
             raise InvalidArgument(f"expected normalize to be True or False, given {normalize!r}")
         super().__init__(name, Laws(identity=not normalize, hilbert=laws.hilbert))
         self.container = Masses if normalize else Histograms
         self._params = {"normalize": bool(normalize)}
-
-    def matrix(self, objects: Objects) -> Images:
-        return objects.derived(_shares)
 
 
 # --- Hellinger ---------------------------------------------------------------------------------------
@@ -117,12 +116,10 @@ class Hellinger(OnHistograms):
     """
 
     arrays = EuclideanSpace
+    images = staticmethod(_roots)
 
     def __init__(self, normalize: bool = False) -> None:
         super().__init__("hellinger", HILBERT, normalize)
-
-    def matrix(self, objects: Objects) -> Images:
-        return objects.derived(_roots)
 
 
 # --- Jensen–Shannon ----------------------------------------------------------------------------------
@@ -258,7 +255,9 @@ class Wasserstein1d(OnHistograms):
     def __init__(self, positions: npt.ArrayLike | None = None, normalize: bool = False) -> None:
         super().__init__("wasserstein1d", TRIANGLE, normalize)
         self._positions = None if positions is None else _ascending(positions)
-        self._params |= {"positions": None if self._positions is None else self._positions.tolist()}
+        self._params = self._params | {
+            "positions": None if self._positions is None else self._positions.tolist()
+        }
 
     def objects(self, data: Any) -> Objects:
         histograms = self.container.of(data)
@@ -268,9 +267,6 @@ class Wasserstein1d(OnHistograms):
                 f"expected histograms of {len(self._positions)} bins, one for each position, given {width}"
             )
         return histograms
-
-    def matrix(self, objects: Objects) -> Images:
-        return objects.derived(self.images)
 
     def images(self, objects: Objects) -> Images:
         upto = np.cumsum(_shares(objects), axis=1)[:, :-1]

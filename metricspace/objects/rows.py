@@ -51,9 +51,7 @@ class Rows(Objects):
 
     @classmethod
     def codes(cls, data: Any) -> Self:
-        """Validate rows of whole numbers, kept as uint8, int32 or int64, whichever is the least that holds
-        every number of their type.
-        """
+        """Validate rows of whole numbers: kept as uint8, int32 or int64, the least that holds their type."""
         matrix = as_matrix(data)
         if matrix.dtype.kind == "f":
             whole = np.rint(matrix)
@@ -89,8 +87,8 @@ class Rows(Objects):
             held = np.iinfo(own.dtype)
             if given.size and not held.min <= given.min() <= given.max() <= held.max:
                 raise InvalidArgument(
-                    f"expected codes from {held.min} to {held.max} like the indexed ones ({own.dtype}), given "
-                    f"some from {given.min()} to {given.max()}: index the objects in a wider integer type"
+                    f"expected codes from {held.min} to {held.max} like the indexed ones ({own.dtype}), "
+                    f"given some from {given.min()} to {given.max()}: index them in a wider integer type"
                 )
         return type(self)(np.ascontiguousarray(given, own.dtype))
 

@@ -1,0 +1,1 @@
+"""Our distances beside those of other libraries, one file a family."""
