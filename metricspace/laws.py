@@ -264,7 +264,7 @@ class Metric:
     def between(self, queries: Objects, objects: Objects) -> npt.NDArray[np.float64]:
         """Return the matrix of distances of queries to objects that are in containers already."""
         out = np.empty((len(queries), len(objects)))
-        bound = self.bind(objects, queries)
+        bound = self.bind(objects, queries, own_kernels=self.hot)
         room = make_room(self.words(queries))
         fill_distances(bound.space, bound.queries, 0, len(queries), room, out)
         if room.fault[0]:
