@@ -30,6 +30,19 @@ trees = st.lists(
     min_size=3,
     max_size=4,
 )
+amounts = st.lists(st.tuples(*[st.integers(0, 5)] * 4), min_size=3, max_size=5)
+filled = st.lists(
+    st.tuples(st.floats(0.125, 5, width=32), *[st.sampled_from([0, 0.5, 0.5000001, 3, 1e-9])] * 3),
+    min_size=3,
+    max_size=5,
+)
+places = st.lists(
+    st.tuples(st.floats(-90, 90, width=32), st.floats(-360, 360, width=32)), min_size=3, max_size=5
+)
+packed = st.lists(st.tuples(*[st.booleans()] * 70), min_size=3, max_size=5)
+
+WEIGHTS = [0.5, 3.0, 2.0]
+FORM = [[2.0, 1.0, 0.0], [1.0, 2.0, 1.0], [0.0, 1.0, 3.0]]
 
 KINDS = {
     "euclidean": (vectors, naive.euclidean, {}),
@@ -38,6 +51,16 @@ KINDS = {
     "minkowski": (vectors, naive.minkowski(2.5), {"p": 2.5}),
     "angular": (directions, naive.angular, {}),
     "hamming": (codes, naive.hamming, {}),
+    "chord": (directions, naive.chord, {}),
+    "quadratic_form": (vectors, naive.quadratic_form(FORM), {"matrix": FORM}),
+    "mahalanobis": (vectors, naive.quadratic_form(FORM), {"VI": FORM}),
+    "haversine": (places, lambda a, b: naive.haversine(a, b, "degrees"), {"unit": "degrees"}),
+    "hamming_bits": (packed, naive.hamming_bits, {}),
+    "jensenshannon": (filled, naive.jensenshannon, {"normalize": True}),
+    "hellinger": (filled, naive.hellinger, {"normalize": True}),
+    "sqrt_triangular": (filled, naive.sqrt_triangular, {"normalize": True}),
+    "wasserstein1d": (filled, naive.wasserstein1d, {"normalize": True}),
+    "weighted_jaccard": (amounts, naive.weighted_jaccard, {}),
     "levenshtein": (words, naive.levenshtein, {}),
     "jaccard": (sets, naive.jaccard, {}),
     "hausdorff": (point_sets, naive.hausdorff(naive.euclidean), {}),

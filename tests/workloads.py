@@ -116,6 +116,7 @@ def workloads(n=150, m=12):
             "angular", "angular", {}, directions, asked_directions, naive.angular, exact_arithmetic=False
         ),
         Workload("hamming", "hamming", {}, codes, asked_codes, naive.hamming),
+        *_on_rows(n, m),
         Workload("levenshtein", "levenshtein", {}, _words(n, 6), _words(m, 7), naive.levenshtein),
         Workload("levenshtein-long", "levenshtein", {}, _texts(60, 8), _texts(4, 9), naive.levenshtein),
         Workload("jaccard", "jaccard", {}, _sets(n, 10), _sets(m, 11), naive.jaccard),
@@ -148,6 +149,36 @@ def workloads(n=150, m=12):
             lambda a, b: float(abs(a - b)),
         ),
     ]
+
+
+def _on_rows(n, m):
+    """Return workloads for further metrics on rows of numbers."""
+    grid, asked = _grid(n, 4, 20), _grid(m, 4, 21)
+    weights = [4.0, 0.0, 0.25, 1.0]  # whose square roots are exact
+    form = np.array([[4, 2, 0, 0], [2, 2, 1, 0], [0, 1, 1, 0], [0, 0, 0, 4.0]])  # of rank 3
+    places, asked_places = (
+        _grid(count, 2, seed, high=7) * [60, 120] - [90, 180] for seed, count in ((22, n), (23, m))
+    )
+    bits, asked_bits = (
+        np.random.default_rng(seed).integers(0, 4, (count, 30), dtype=np.uint8)
+        for seed, count in ((24, n), (25, m))
+    )
+    counts, asked_counts = _grid(n, 5, 26), _grid(m, 5, 27)
+    filled, asked_filled = counts.copy(), asked_counts.copy()
+    filled[:, 0] += 1
+    asked_filled[:, 0] += 1
+    return [
+        Workload("minkowski-weighted", "minkowski", {"p": 2, "w": weights}, grid, asked,
+                 naive.weighted_minkowski(2, weights), exact_arithmetic=False),
+        Workload("quadratic_form", "quadratic_form", {"matrix": form.tolist()}, grid, asked,
+                 naive.quadratic_form(form), exact_arithmetic=False),
+        Workload("haversine", "haversine", {"unit": "degrees"}, places, asked_places,
+                 lambda a, b: naive.haversine(a, b, "degrees"), exact_arithmetic=False),
+        Workload("hamming_bits", "hamming_bits", {}, bits, asked_bits, naive.hamming_bits),
+        Workload("jensenshannon", "jensenshannon", {"normalize": True}, filled, asked_filled,
+                 naive.jensenshannon, exact_arithmetic=False),
+        Workload("weighted_jaccard", "weighted_jaccard", {}, counts, asked_counts, naive.weighted_jaccard),
+    ]  # fmt: skip
 
 
 def _whole(n, seed):
