@@ -46,7 +46,9 @@ class EditCosts:
     def __init__(self, given: Given | None = None, replace: float = 1.0, insert: float = 1.0) -> None:
         self.replace, self.insert = _cost("replace", replace), _cost("insert", insert)
         triples = _triples(given or {})
-        self.symbols = list(dict.fromkeys(s for a, b, _ in triples for s in (a, b) if s is not None))
+        listed = {s for a, b, _ in triples for s in (a, b) if s is not None}
+        # In an order that does not depend on that of the pairs, so that `params` is the same when read back.
+        self.symbols = sorted(listed, key=lambda s: (type(s).__name__, repr(s)))
         row = {symbol: i + 2 for i, symbol in enumerate(self.symbols)} | {None: BLANK}
         size = len(self.symbols) + 2
         self.table = np.full((size, size), self.replace)

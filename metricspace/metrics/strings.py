@@ -1,8 +1,11 @@
-"""Levenshtein distance on Unicode strings of any length, bit-parallel.
+"""Edit distance on sequences of any kind and length: bit-parallel if every edit costs 1, else by its recurrence.
 
 Myers (1999), in the form of Hyyrö (2003): a column of the dynamic programme is held as the bits of its
 vertical differences, 64 rows a word, and each symbol of the text advances the column by a few operations
 a word. The query is the pattern, so its match masks are made once.
+
+With costs of their own (Sellers 1974) the rows of the same programme are held as numbers, and only the
+band that a path within the limit can reach (Ukkonen 1985).
 """
 
 from __future__ import annotations
@@ -12,9 +15,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..bounds import Slack
+from ..costs import BLANK, OTHER, EditCosts, Given
 from ..kernels import Array, kernel
 from ..laws import TRIANGLE, Metric, register
-from ..objects import Objects, Strings
+from ..objects import Objects, Sequences, sequences_of
 from ..space import Room, at_least, prepare, within
 
 _ONE = np.uint64(1)
@@ -23,7 +27,7 @@ _LAST = np.uint64(63)
 
 
 class LevenshteinSpace(NamedTuple):
-    """Strings as ragged codes below `alphabet`."""
+    """Sequences as ragged codes below `alphabet`."""
 
     starts: Array
     codes: Array
@@ -48,7 +52,7 @@ def _(space: LevenshteinSpace, queries: LevenshteinSpace, i: int, room: Room) ->
     matches[:] = np.uint64(0)
     for j in range(length):
         code = queries.codes[first + j]
-        if code != 0:  # a symbol of no indexed string matches nothing
+        if code != 0:  # a symbol of no indexed sequence matches nothing
             matches[code * blocks + j // 64] |= _ONE << np.uint64(j % 64)
     column = room.words[matches.shape[0] : matches.shape[0] + 2 * blocks]
     return Pattern(matches, column, length, blocks)
@@ -127,12 +131,95 @@ def _many_words(codes: Array, first: int, stop: int, query: Any, limit: float) -
     return score
 
 
-@register("levenshtein", "edit")
-class Levenshtein(Metric):
-    """The least number of insertions, deletions and substitutions that turn one string into the other.
+# --- costs of their own --------------------------------------------------------------------------------
 
-    Strings are compared by Unicode code points; normalise them first if that matters.
-    """
+
+class WeightedSpace(NamedTuple):
+    """Sequences as ragged codes, and what edits of them cost."""
+
+    starts: Array
+    codes: Array
+    rows: Array  # the row of the table of each code
+    table: Array  # cost of replacing a symbol by a different one, or by the blank
+    least: float  # the cheapest insertion
+
+
+class WeightedQuery(NamedTuple):
+    """A query, its rows of the table, and the row of the programme that advances over a sequence."""
+
+    codes: Array
+    rows: Array  # int64
+    blanks: Array  # what inserting each symbol costs
+    above: Array  # (length + 1)
+
+
+@prepare.of(WeightedSpace)
+def _(space: WeightedSpace, queries: WeightedSpace, i: int, room: Room) -> Any:
+    codes = queries.codes[queries.starts[i] : queries.starts[i + 1]]
+    length = codes.shape[0]
+    rows = room.words[:length].view(np.int64)
+    blanks = room.words[length : 2 * length].view(np.float64)
+    above = room.words[2 * length : 3 * length + 1].view(np.float64)
+    for j in range(length):
+        rows[j] = space.rows[codes[j]]
+        blanks[j] = space.table[rows[j], BLANK]
+    return WeightedQuery(codes, rows, blanks, above)
+
+
+@at_least.of(WeightedSpace)
+def _(space: WeightedSpace, i: int, query: Any) -> float:
+    size, length = space.starts[i + 1] - space.starts[i], query.codes.shape[0]
+    # Each of size + length additions may have rounded the distance down, and so do this product's two.
+    return abs(size - length) * space.least * (1 - (size + length + 2) * 2.0**-52)
+
+
+@within.of(WeightedSpace)
+def _(space: WeightedSpace, i: int, query: Any, limit: float) -> float:
+    first, length = space.starts[i], query.codes.shape[0]
+    size = space.starts[i + 1] - first
+    # So many insertions and deletions are within the limit; one more makes up for rounded sums, up to 2²⁶ edits.
+    edits = np.int64(min(limit / space.least, np.float64(size + length))) + 1
+    if abs(size - length) > edits:
+        return max(limit, 0.0) + space.least
+    # Going aside by more than these from the diagonal, and back, takes too many.
+    right = (edits + length - size) // 2
+    left = (edits + size - length) // 2
+    above = query.above
+    above[0] = 0.0
+    for j in range(min(right, length)):
+        above[j + 1] = above[j] + query.blanks[j]
+    for k in range(size):
+        code = space.codes[first + k]
+        row = space.rows[code]
+        blank = space.table[row, BLANK]
+        start, stop = max(k - left, 0), min(k + 1 + right, length)
+        if k + 1 + right <= length:
+            above[stop] = np.inf  # beyond the band in the row above
+        diagonal = above[start]
+        value = diagonal + blank if k < left else np.inf
+        above[start] = value
+        least = value
+        for j in range(start, stop):
+            replaced = diagonal if query.codes[j] == code else diagonal + space.table[row, query.rows[j]]
+            diagonal = above[j + 1]
+            value = min(min(diagonal + blank, replaced), value + query.blanks[j])
+            above[j + 1] = value
+            least = min(least, value)
+        if least > limit:  # every path crosses this row
+            return least
+    return above[length]
+
+
+# --- the metric ----------------------------------------------------------------------------------------
+
+
+def _sequences(objects: Objects) -> Sequences:
+    assert isinstance(objects, Sequences)
+    return objects
+
+
+class Levenshtein(Metric):
+    """The least number of insertions, deletions and replacements that turn one sequence into the other."""
 
     hot = True
     function = None
@@ -141,16 +228,78 @@ class Levenshtein(Metric):
         self.name, self.laws = "levenshtein", TRIANGLE
 
     def objects(self, data: Any) -> Objects:
-        return Strings.of(data)
+        return sequences_of(data)
 
     def space(self, objects: Objects) -> Any:
-        assert isinstance(objects, Strings)
-        return LevenshteinSpace(objects.starts, objects.codes, len(objects.symbols))
+        held = _sequences(objects)
+        return LevenshteinSpace(held.starts, held.codes, held.alphabet)
 
     def words(self, queries: Objects) -> int:
-        assert isinstance(queries, Strings)
-        blocks = (queries.longest + 63) // 64
-        return blocks * (len(queries.symbols) + 2)
+        held = _sequences(queries)
+        return (held.longest + 63) // 64 * (held.alphabet + 2)
 
     def error(self, objects: Objects) -> Slack:
         return Slack(0.0, 0.0)
+
+
+class WeightedLevenshtein(Metric):
+    """The least total cost of insertions, deletions and replacements that turn one sequence into the other."""
+
+    function = None
+
+    def __init__(self, costs: EditCosts) -> None:
+        self.name, self.laws = "levenshtein", TRIANGLE
+        self.costs = costs
+
+    @property
+    def params(self) -> dict[str, Any]:
+        return self.costs.params
+
+    def objects(self, data: Any) -> Objects:
+        # The queries' symbols that are listed must not be taken for others because no object has them.
+        return sequences_of(data, self.costs.symbols)
+
+    def space(self, objects: Objects) -> Any:
+        held, table = _sequences(objects), self.costs.table
+        rows = np.full(held.alphabet, OTHER)
+        for row, symbol in enumerate(self.costs.symbols, OTHER + 1):
+            rows[held.vocabulary[held.symbol(symbol)]] = row
+        return WeightedSpace(held.starts, held.codes, rows, table, float(table[OTHER:, BLANK].min()))
+
+    def words(self, queries: Objects) -> int:
+        return 3 * _sequences(queries).longest + 1
+
+    def error(self, objects: Objects) -> Slack:
+        # One addition an edit, and no more edits than both sequences have symbols; a query may have 2²² of them.
+        return Slack((_sequences(objects).longest + 2.0**22) * 2.0**-53, 0.0)
+
+
+@register("levenshtein", "edit")
+def levenshtein(
+    costs: Given | None = None, replace: float = 1.0, insert: float = 1.0
+) -> Levenshtein | WeightedLevenshtein:
+    """Return the edit distance of strings, bytes, or sequences of hashable tokens.
+
+    Strings are compared by Unicode code points; normalise them first if that matters.
+
+    Parameters
+    ----------
+    costs : mapping of (symbol, symbol) to float, or triples (symbol, symbol, cost), optional
+        What replacing one by the other costs, either way; (symbol, None) is what inserting or deleting the
+        symbol costs. Symbols are characters, numbers below 256 for bytes, or tokens.
+    replace, insert : float
+        The costs of all other replacements; of all other insertions and deletions.
+
+    Raises
+    ------
+    NotAMetric
+        If the costs are no metric, and so the distance is none.
+
+    References
+    ----------
+    Levenshtein, Binary codes capable of correcting deletions, insertions, and reversals, Soviet Physics
+    Doklady 10, 1966. Sellers, On the theory and computation of evolutionary distances, SIAM Journal on Applied
+    Mathematics 26, 1974.
+    """
+    checked = EditCosts(costs, replace, insert)
+    return Levenshtein() if checked.unit else WeightedLevenshtein(checked)

@@ -1,7 +1,7 @@
 """Containers: what the user has, validated once and laid out for kernels.
 
 - `Rows`: vectors, or rows of integer codes, in one matrix;
-- `Strings`: Unicode strings, as ragged codes of the symbols that occur in them;
+- `Sequences`: sequences of hashable tokens, as ragged codes; `Strings` and `ByteStrings` are special cases;
 - `Sets`: sets of hashable items, as ragged sorted codes;
 - `Matrix`: numbered objects known only by a matrix of distances;
 - `Handles`: any Python objects, for metrics written in Python.
@@ -14,7 +14,7 @@ from .base import KINDS, Objects
 from .handles import Handles
 from .matrix import Matrix
 from .rows import Rows
+from .sequences import Sequences, sequences_of
 from .sets import Sets
-from .strings import Strings
 
-__all__ = ["KINDS", "Handles", "Matrix", "Objects", "Rows", "Sets", "Strings"]
+__all__ = ["KINDS", "Handles", "Matrix", "Objects", "Rows", "Sequences", "Sets", "sequences_of"]
