@@ -103,6 +103,14 @@ def _greater(builder: Any, a: Any, b: Any) -> Any:
     return builder.select(builder.fcmp_ordered(">", a, b), a, b)
 
 
+@intrinsic
+def _popcount(typing: Any, word: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return types.int64(types.uint64), generate
+
+
 # --- the twins ---------------------------------------------------------------------------------------
 
 
@@ -152,12 +160,24 @@ def plain_greatest_magnitude(x: Array, y: Array) -> float:
     return greatest
 
 
+@kernel
+def plain_popcount(word: int) -> int:
+    """Return how many bits of a word are set."""
+    count = 0
+    while word != 0:
+        word &= word - np.uint64(1)
+        count += 1
+    return count
+
+
 # Σ(xₖ − yₖ)², Σ|xₖ − yₖ| and max|xₖ − yₖ| of two rows, in float64.
 if COMPILED:
     sum_of_squares = _reduction(_square, _sum)
     sum_of_magnitudes = _reduction(_magnitude, _sum)
     greatest_magnitude = _reduction(_magnitude, _greater)
+    popcount = _popcount
 else:
     sum_of_squares = plain_sum_of_squares
     sum_of_magnitudes = plain_sum_of_magnitudes
     greatest_magnitude = plain_greatest_magnitude
+    popcount = plain_popcount

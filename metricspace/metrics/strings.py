@@ -13,17 +13,20 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from ..bounds import Slack
 from ..costs import BLANK, OTHER, EditCosts, Given
 from ..kernels import Array, kernel
 from ..laws import TRIANGLE, Metric, register
 from ..objects import Objects, Sequences, sequences_of
+from ..simd import popcount
 from ..space import Room, at_least, prepare, within
 
 _ONE = np.uint64(1)
 _ALL = ~np.uint64(0)
 _LAST = np.uint64(63)
+_AGAIN = 38  # how far apart the bits of a symbol's occurrences lie
 
 
 class LevenshteinSpace(NamedTuple):
@@ -32,6 +35,7 @@ class LevenshteinSpace(NamedTuple):
     starts: Array
     codes: Array
     alphabet: int
+    marks: Array  # the signature of each sequence
 
 
 class Pattern(NamedTuple):
@@ -41,6 +45,7 @@ class Pattern(NamedTuple):
     column: Array  # (2 · blocks): where the column rises, then where it falls
     length: int
     blocks: int
+    mark: int  # its signature
 
 
 @prepare.of(LevenshteinSpace)
@@ -55,12 +60,34 @@ def _(space: LevenshteinSpace, queries: LevenshteinSpace, i: int, room: Room) ->
         if code != 0:  # a symbol of no indexed sequence matches nothing
             matches[code * blocks + j // 64] |= _ONE << np.uint64(j % 64)
     column = room.words[matches.shape[0] : matches.shape[0] + 2 * blocks]
-    return Pattern(matches, column, length, blocks)
+    return Pattern(matches, column, length, blocks, queries.marks[i])
 
 
 @at_least.of(LevenshteinSpace)
 def _(space: LevenshteinSpace, i: int, query: Any) -> float:
-    return np.float64(abs(space.starts[i + 1] - space.starts[i] - query.length))
+    lengths = abs(space.starts[i + 1] - space.starts[i] - query.length)
+    gone, come = popcount(query.mark & ~space.marks[i]), popcount(space.marks[i] & ~query.mark)
+    return np.float64(max(lengths, gone, come))
+
+
+@kernel
+def _sign(starts: Array, codes: Array, seen: Array, marks: Array) -> None:
+    """Write the signature of each sequence: a bit for each of its symbols, another where one occurs again.
+
+    Say that the k-th occurrence of a symbol is an item; a bit is set where some item has its number. Whatever
+    symbol an edit takes away, one item goes, that of its last occurrence, and whatever it puts in, one item
+    comes. So an edit clears one bit at most and sets one at most, and a distance is not below the number of
+    bits that are to be cleared, nor below that of bits to be set. Symbols that share a code or a number can
+    only hide differences.
+    """
+    for i in range(marks.shape[0]):
+        mark = np.uint64(0)
+        for j in range(starts[i], starts[i + 1]):
+            mark |= _ONE << np.uint64((codes[j] + _AGAIN * seen[codes[j]]) % 64)
+            seen[codes[j]] += 1
+        for j in range(starts[i], starts[i + 1]):
+            seen[codes[j]] = 0
+        marks[i] = mark
 
 
 @within.of(LevenshteinSpace)
@@ -218,6 +245,12 @@ def _sequences(objects: Objects) -> Sequences:
     return objects
 
 
+def _signatures(objects: Sequences) -> npt.NDArray[np.uint64]:
+    marks = np.zeros(len(objects), np.uint64)
+    _sign(objects.starts, objects.codes, np.zeros(objects.alphabet, np.int64), marks)
+    return marks
+
+
 class Levenshtein(Metric):
     """The least number of insertions, deletions and replacements that turn one sequence into the other."""
 
@@ -232,7 +265,7 @@ class Levenshtein(Metric):
 
     def space(self, objects: Objects) -> Any:
         held = _sequences(objects)
-        return LevenshteinSpace(held.starts, held.codes, held.alphabet)
+        return LevenshteinSpace(held.starts, held.codes, held.alphabet, held.derived(_signatures))
 
     def words(self, queries: Objects) -> int:
         held = _sequences(queries)
