@@ -161,7 +161,7 @@ def plain_greatest_magnitude(x: Array, y: Array) -> float:
 
 
 @kernel
-def plain_popcount(word: int) -> int:
+def plain_popcount(word: Any) -> int:
     """Return how many bits of a word are set."""
     count = 0
     while word != 0:

@@ -1,4 +1,4 @@
-"""Edit distance on sequences of any kind and length: bit-parallel if every edit costs 1, else by its recurrence.
+"""Edit distance on sequences of any kind and length: bit-parallel where every edit costs 1.
 
 Myers (1999), in the form of Hyyrö (2003): a column of the dynamic programme is held as the bits of its
 vertical differences, 64 rows a word, and each symbol of the text advances the column by a few operations
@@ -26,7 +26,7 @@ from ..space import Room, at_least, prepare, within
 _ONE = np.uint64(1)
 _ALL = ~np.uint64(0)
 _LAST = np.uint64(63)
-_AGAIN = 38  # how far apart the bits of a symbol's occurrences lie
+_AGAIN = 27  # how far apart the bits of a symbol's occurrences lie: past the other letters of English
 
 
 class LevenshteinSpace(NamedTuple):
@@ -204,7 +204,8 @@ def _(space: WeightedSpace, i: int, query: Any) -> float:
 def _(space: WeightedSpace, i: int, query: Any, limit: float) -> float:
     first, length = space.starts[i], query.codes.shape[0]
     size = space.starts[i + 1] - first
-    # So many insertions and deletions are within the limit; one more makes up for rounded sums, up to 2²⁶ edits.
+    # So many insertions and deletions are within the limit; one more makes up for the rounding of the sums
+    # of up to 2²⁶ symbols.
     edits = np.int64(min(limit / space.least, np.float64(size + length))) + 1
     if abs(size - length) > edits:
         return max(limit, 0.0) + space.least
@@ -276,7 +277,7 @@ class Levenshtein(Metric):
 
 
 class WeightedLevenshtein(Metric):
-    """The least total cost of insertions, deletions and replacements that turn one sequence into the other."""
+    """The least total cost of the edits that turn one sequence into the other."""
 
     function = None
 
@@ -303,7 +304,7 @@ class WeightedLevenshtein(Metric):
         return 3 * _sequences(queries).longest + 1
 
     def error(self, objects: Objects) -> Slack:
-        # One addition an edit, and no more edits than both sequences have symbols; a query may have 2²² of them.
+        # One addition an edit, of which there are no more than both sequences have symbols: a query up to 2²².
         return Slack((_sequences(objects).longest + 2.0**22) * 2.0**-53, 0.0)
 
 
@@ -331,8 +332,8 @@ def levenshtein(
     References
     ----------
     Levenshtein, Binary codes capable of correcting deletions, insertions, and reversals, Soviet Physics
-    Doklady 10, 1966. Sellers, On the theory and computation of evolutionary distances, SIAM Journal on Applied
-    Mathematics 26, 1974.
+    Doklady 10, 1966. Sellers, On the theory and computation of evolutionary distances, SIAM Journal on
+    Applied Mathematics 26, 1974.
     """
     checked = EditCosts(costs, replace, insert)
     return Levenshtein() if checked.unit else WeightedLevenshtein(checked)

@@ -82,8 +82,8 @@ class Sequences(Objects):
             if isinstance(one, np.ndarray):
                 if one.ndim != 1 or one.dtype.kind not in "iu":
                     raise WrongType(
-                        f"expected arrays of integers in one dimension, given {one.dtype} of shape {one.shape} "
-                        f"at position {i}: convert it, or use a list of tokens"
+                        f"expected arrays of integers in one dimension, given {one.dtype} of shape "
+                        f"{one.shape} at position {i}: convert it, or use a list of tokens"
                     )
                 one = one.tolist()
             try:
@@ -134,8 +134,8 @@ class Sequences(Objects):
         for i, one in enumerate(batch):
             if not isinstance(one, self.accepted):
                 raise WrongType(
-                    f"expected {self.described} like the first, given a {type(one).__name__} at position {i}: "
-                    "an index holds sequences of one kind; pass [x] for one sequence"
+                    f"expected {self.described} like the first, given a {type(one).__name__} at position "
+                    f"{i}: an index holds sequences of one kind; pass [x] for one sequence"
                 )
         symbols, places = self._split(batch)
         return list(map(len, batch)), symbols, places
