@@ -15,6 +15,10 @@ test: $(VENV)/.dev
 bench: $(VENV)/.peers
 	$(BIN)/python -m benchmarks
 
+# make bench-distances, bench-vptree, ...: one of them
+bench-%: $(VENV)/.peers
+	$(BIN)/python -m benchmarks $*
+
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy

@@ -7,7 +7,7 @@ import importlib
 
 from benchmarks import report
 
-NAMES = ("startup", "memory", "usermetric", "vptree", "structures")
+NAMES = ("startup", "memory", "usermetric", "vptree", "structures", "distances")
 
 
 def main() -> None:

@@ -57,7 +57,7 @@ def real(data: pathlib.Path) -> list[tuple[str, str, Any]]:
         ("cities on the globe", "euclidean", _on_globe(np.load(data / "rg_cities1000_latlon.npy"))),
         ("Fashion-MNIST, pixels", "euclidean", pixels),
         ("sentence embeddings", "angular", sentences),
-        ("words", "levenshtein", (data / "wamerican.txt").read_text(encoding="utf-8").splitlines()),
+        ("words", "levenshtein", words(data)),
         ("sets of words", "jaccard", [frozenset(row.tolist()) for row in rows]),
     ]
 
@@ -72,13 +72,24 @@ def _on_globe(degrees: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def generated(n: int) -> list[tuple[str, str, Any]]:
     """Return generated data sets: name, metric, objects."""
     rng = np.random.default_rng(0)
-    letters = rng.integers(97, 105, size=(n, 8))
     return [
         ("uniform, 3 dimensions", "euclidean", rng.random((n, 3))),
         ("clustered, 64 dimensions", "euclidean", like_learned(n)),
-        ("random words", "levenshtein", [bytes(row[: 3 + row[0] % 6].tolist()).decode() for row in letters]),
+        ("random words", "levenshtein", _random_words(n)),
         ("random sets", "jaccard", [frozenset(row.tolist()) for row in rng.zipf(1.3, size=(n, 12)) % 500]),
     ]
+
+
+def words(data: pathlib.Path = DATA) -> list[str]:
+    """Return the words of a dictionary, or random ones where it is missing."""
+    if not data.is_dir():
+        return _random_words(100_000)
+    return (data / "wamerican.txt").read_text(encoding="utf-8").splitlines()
+
+
+def _random_words(n: int) -> list[str]:
+    letters = np.random.default_rng(0).integers(97, 105, size=(n, 8))
+    return [bytes(row[: 3 + row[0] % 6].tolist()).decode() for row in letters]
 
 
 def _divided(name: str, metric: str, objects: Any, n: int, queries: int) -> Workload:

@@ -60,7 +60,7 @@ class Batch:
         # A budget is best spent on the most promising; browsing can go in no other order.
         best_first = kind == BROWSE or budget is not None
         self.order = BEST_FIRST if best_first else index.order
-        self.bound: Bound = index.metric.bind(index._objects, asked, index._own_kernels)
+        self.bound: Bound = index._bind(index._objects, asked)
         self.words = index.metric.words(asked)
         nothing = np.zeros(0, np.int64)
         self.blank = Answer(

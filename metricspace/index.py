@@ -24,7 +24,7 @@ from .construction import Construction
 from .errors import NotAMetric, NotFitted, NotSupported, TooLarge
 from .hits import Balls, Counts, Hits
 from .ids import Ids, Positions
-from .laws import Metric
+from .laws import Bound, Metric
 from .laws import metric as _metric
 from .objects import Objects
 from .progress import shown
@@ -65,6 +65,7 @@ class BaseIndex:
     needs: ClassVar[str | None] = "triangle"  # the law without which pruning would lose objects
     order: ClassVar[int] = DEPTH_FIRST
     specialised: ClassVar[bool] = False  # whether to compile the search for the hot metrics' own arrays
+    scans: ClassVar[bool] = False  # whether all objects are measured, in blocks
     smaller: ClassVar[str] = "vptree"  # what to use when this structure does not fit in memory
 
     def __init_subclass__(cls) -> None:
@@ -134,7 +135,7 @@ class BaseIndex:
         names = Ids.of(ids, len(container))
         self._refuse_too_large(len(container), container.nbytes)
         with shown(f"building {self.key}", len(container), progress) as show:
-            bound = self.metric.bind(container, container, self._own_kernels)
+            bound = self._bind(container, container)
             construction = Construction(bound, self.seed, show)
             tree, order = self._build(construction)
         if order is None:
@@ -156,9 +157,10 @@ class BaseIndex:
                 "or raise max_bytes"
             )
 
-    @property
-    def _own_kernels(self) -> bool:
-        return self.specialised and self.metric.hot
+    def _bind(self, objects: Objects, queries: Objects) -> Bound:
+        return self.metric.bind(
+            objects, queries, own_kernels=self.specialised and self.metric.hot, scan=self.scans
+        )
 
     def _fitted(self) -> None:
         if self._tree is None:

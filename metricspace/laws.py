@@ -10,6 +10,7 @@ and ``metricspace.check_metric`` looks for a counterexample on a sample.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import re
@@ -21,11 +22,13 @@ import numpy.typing as npt
 from numba.core.dispatcher import Dispatcher
 from numba.core.errors import NumbaError
 
+from . import threads
 from .bounds import Slack
 from .errors import MetricFailed, NotAMetric, UnknownName, WrongType
+from .ids import Positions
 from .kernels import COMPILED
 from .objects import Handles, Objects, Rows
-from .space import RowSpace, addressed, by_callback, fill_distances, make_room
+from .space import BLOCK, RowSpace, addressed, by_callback, fill_distances, make_room
 
 # Lines of a compiler's complaint that say where and not what.
 _IN_PASSING = re.compile(r"Failed in|During|File|There|\s")
@@ -82,6 +85,35 @@ class Bound:
     alive: tuple[Any, ...] = ()
     failure: list[BaseException] = dataclasses.field(default_factory=list)
 
+    def distances(self, columns: Positions | None, n_jobs: int | None) -> npt.NDArray[np.float64]:
+        """Return the matrix of distances of the queries to the objects, which go to these columns."""
+        count = len(self.asked)
+        columns = np.arange(len(self.objects)) if columns is None else columns
+        out = np.empty((count, len(columns)))
+        # Between chunks an interrupt is noticed; a chunk is some thousands of distances.
+        chunk = max(1, 4096 // max(len(columns), 1))
+        waiting = list(range(0, count, chunk))[::-1]
+        rooms = []
+
+        def work() -> None:
+            room, scratch = make_room(self.metric.words(self.asked)), np.empty(BLOCK)
+            rooms.append(room)
+            while waiting and not room.fault[0]:
+                with contextlib.suppress(IndexError):  # another thread was quicker
+                    first = waiting.pop()
+                    last = min(first + chunk, count)
+                    fill_distances(self.space, self.queries, first, last, columns, room, scratch, out)
+
+        jobs = threads.jobs(n_jobs) if self.metric.native else 1
+        if self.metric.native and jobs == 1:
+            work()
+        else:
+            threads.run([work] * jobs, waiting.clear)
+        for room in rooms:
+            if room.fault[0]:
+                raise self.complaint(room.fault)
+        return out
+
     def complaint(self, fault: npt.NDArray[np.int64]) -> BaseException:
         """Return the error behind a fault: what the user's function raised, or what it returned."""
         if self.failure:
@@ -137,6 +169,7 @@ class Metric:
     name: str
     laws: Laws
     hot: ClassVar[bool] = False  # whether searches are compiled for its own space
+    batched: ClassVar[bool] = False  # whether its arrays for a scan measure many objects at once
     _rounding: float | None = None
 
     def __init__(
@@ -183,6 +216,14 @@ class Metric:
         assert isinstance(objects, Rows)
         return RowSpace(objects.rows)
 
+    def arranged(self, objects: Objects) -> Positions | None:
+        """Return the order in which a scan had best find these objects, if that matters."""
+        return None
+
+    def scanned(self, objects: Objects) -> Any:
+        """Return the named arrays for a scan of all objects; others than those of `space` may be better."""
+        return self.space(objects)
+
     def words(self, queries: Objects) -> int:
         """Return how many 64-bit words preparing any one of these queries needs."""
         return 1
@@ -202,30 +243,31 @@ class Metric:
         error = self.error(objects)
         return Slack(error.relative + STORED, error.absolute)
 
-    def bind(self, objects: Objects, queries: Objects, own_kernels: bool = False) -> Bound:
+    def bind(
+        self, objects: Objects, queries: Objects, *, own_kernels: bool = False, scan: bool = False
+    ) -> Bound:
         """Make objects and queries ready for kernels.
 
         With `own_kernels` the metric's own arrays are handed over, for kernels compiled for them;
-        otherwise the metric is called by its address.
+        otherwise the metric is called by its address. With `scan` they are those for a scan of all objects.
         """
         if self.function is not None and not (
             COMPILED and isinstance(self.function, Dispatcher) and isinstance(objects, Rows)
         ):
             return self._bind_python(objects, queries)
-        space, asked = self.space(objects), self.space(queries)
+        own_kernels = own_kernels or not COMPILED
+        space = self.scanned(objects) if own_kernels and scan else self.space(objects)
+        asked = self.space(queries)
         bound = Bound(space, asked, objects, queries, self, (space, asked))
-        if COMPILED and not own_kernels:
-            try:
-                bound.space = addressed(space, self.function)
-                bound.queries = addressed(asked, self.function)
-            except NumbaError as error:
-                reason = next(
-                    line for line in str(error).splitlines() if line and not _IN_PASSING.match(line)
-                )
-                kind = objects.rows.dtype if isinstance(objects, Rows) else objects.kind
-                raise WrongType(
-                    f"{self.name} could not be compiled for two rows of {kind}: {reason}"
-                ) from error
+        if own_kernels:
+            return bound
+        try:
+            bound.space = addressed(space, self.function)
+            bound.queries = addressed(asked, self.function)
+        except NumbaError as error:
+            reason = next(line for line in str(error).splitlines() if line and not _IN_PASSING.match(line))
+            kind = objects.rows.dtype if isinstance(objects, Rows) else objects.kind
+            raise WrongType(f"{self.name} could not be compiled for two rows of {kind}: {reason}") from error
         return bound
 
     def _bind_python(self, objects: Objects, queries: Objects) -> Bound:
@@ -246,30 +288,29 @@ class Metric:
         space, callback = by_callback(call)
         return Bound(space, space, objects, queries, self, (callback,), failure)
 
-    def pairwise(self, a: Any, b: Any | None = None) -> npt.NDArray[np.float64]:
+    def pairwise(self, a: Any, b: Any | None = None, *, n_jobs: int | None = 1) -> npt.NDArray[np.float64]:
         """Return the matrix of distances between two batches of objects, or within one.
 
         Parameters
         ----------
         a, b : batches of objects
             As for ``fit``; `b` is `a` if left out.
+        n_jobs : int, optional
+            Threads; None for all cores.
 
         Returns
         -------
         array, shape (len(a), len(b)), float64
         """
         objects = self.objects(a if b is None else b)
-        return self.between(objects if b is None else objects.encode(a), objects)
+        return self.between(objects if b is None else objects.encode(a), objects, n_jobs)
 
-    def between(self, queries: Objects, objects: Objects) -> npt.NDArray[np.float64]:
+    def between(self, queries: Objects, objects: Objects, n_jobs: int | None = 1) -> npt.NDArray[np.float64]:
         """Return the matrix of distances of queries to objects that are in containers already."""
-        out = np.empty((len(queries), len(objects)))
-        bound = self.bind(objects, queries)
-        room = make_room(self.words(queries))
-        fill_distances(bound.space, bound.queries, 0, len(queries), room, out)
-        if room.fault[0]:
-            raise bound.complaint(room.fault)
-        return out
+        order = self.arranged(objects) if self.batched else None
+        if order is not None:
+            objects = objects.take(order)
+        return self.bind(objects, queries, own_kernels=self.batched, scan=True).distances(order, n_jobs)
 
     def distance(self, a: Any, b: Any) -> float:
         """Return the distance of two objects."""

@@ -111,6 +111,69 @@ def _popcount(typing: Any, word: Any) -> Any:
     return types.int64(types.uint64), generate
 
 
+# --- Myers' recurrence in lanes ----------------------------------------------------------------------
+
+TILE = 512  # bytes of masks for one symbol: eight registers of 64, whose steps do not wait for each other
+_REGISTER = 64
+
+
+def _advance(bits: int) -> Any:
+    """Return a function that advances ``8 · TILE / bits`` patterns of at most `bits` symbols over one text.
+
+    It takes rows of masks as bytes, where the row of each symbol of the text begins, how many symbols
+    there are, where the two rows begin in which each pattern's own places are set, and where to write, for
+    each pattern, its edit distance to the text less the length of the text. The two rows are the same but for
+    patterns that stand for several strings: the places of the shortest, then those of the longest.
+    """
+    lanes = 8 * _REGISTER // bits
+    lane, byte = ir.IntType(bits), ir.IntType(8)
+    vector, narrow = ir.VectorType(lane, lanes), ir.VectorType(byte, lanes)
+
+    @intrinsic
+    def advance(typing: Any, masks: Any, offsets: Any, length: Any, least: Any, most: Any, out: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            def data(k: int) -> Any:
+                return context.make_array(signature.args[k])(context, builder, arguments[k]).data
+
+            def register(base: Any, r: int) -> Any:
+                place = builder.gep(base, [ir.Constant(_INDEX, r * _REGISTER)])
+                return builder.load(builder.bitcast(place, vector.as_pointer()), align=1)
+
+            ones = ir.Constant(vector, [(1 << bits) - 1] * lanes)
+            registers = range(TILE // _REGISTER)
+            rises = [cgutils.alloca_once_value(builder, ones) for _ in registers]
+            falls = [cgutils.alloca_once_value(builder, ir.Constant(vector, None)) for _ in registers]
+            with cgutils.for_range(builder, arguments[2], intp=_INDEX) as step:
+                row = builder.gep(data(0), [builder.load(builder.gep(data(1), [step.index]))])
+                for r in registers:
+                    match, rise, fall = register(row, r), builder.load(rises[r]), builder.load(falls[r])
+                    carried = builder.xor(builder.add(builder.and_(match, rise), rise), rise)
+                    diagonal = builder.or_(builder.or_(carried, match), fall)
+                    # Where the row does not rise: its complement needs no bit set when it is shifted.
+                    level = builder.and_(builder.or_(diagonal, rise), builder.not_(fall))
+                    level = builder.add(level, level)
+                    down = builder.and_(diagonal, rise)
+                    down = builder.add(down, down)
+                    builder.store(builder.or_(down, builder.and_(level, builder.not_(diagonal))), rises[r])
+                    builder.store(builder.and_(diagonal, builder.not_(level)), falls[r])
+            count = cgutils.get_or_insert_function(
+                builder.module, ir.FunctionType(vector, [vector]), f"llvm.ctpop.v{lanes}i{bits}"
+            )
+            least, most = (builder.gep(data(0), [arguments[k]]) for k in (3, 4))
+            for r in registers:
+                up = builder.call(count, [builder.and_(builder.load(rises[r]), register(least, r))])
+                down = builder.call(count, [builder.and_(builder.load(falls[r]), register(most, r))])
+                change = builder.sub(up, down)
+                change = change if bits == 8 else builder.trunc(change, narrow)
+                place = builder.gep(data(5), [ir.Constant(_INDEX, r * lanes)])
+                builder.store(change, builder.bitcast(place, narrow.as_pointer()), align=1)
+            return context.get_dummy_value()
+
+        return types.void(masks, offsets, types.int64, types.int64, types.int64, out), generate
+
+    return advance
+
+
 # --- the twins ---------------------------------------------------------------------------------------
 
 
@@ -170,14 +233,53 @@ def plain_popcount(word: Any) -> int:
     return count
 
 
+def _plain_advance(bits: int) -> Any:
+    """Return a function that does for one pattern after the other what `_advance` does for all."""
+    size, one, full = bits // 8, np.uint64(1), np.uint64((1 << bits) - 1)
+
+    @kernel
+    def lane(masks: Array, first: int) -> Any:
+        value = np.uint64(0)
+        for k in range(size):
+            value |= np.uint64(masks[first + k]) << np.uint64(8 * k)
+        return value
+
+    @kernel
+    def advance(masks: Array, offsets: Array, length: int, least: int, most: int, out: Array) -> None:
+        for pattern in range(TILE // size):
+            rises, falls = full, np.uint64(0)
+            for j in range(length):
+                match = lane(masks, offsets[j] + pattern * size)
+                diagonal = (((((match & rises) + rises) & full) ^ rises) | match) | falls
+                up = falls | (full & ~(diagonal | rises))
+                down = ((diagonal & rises) << one) & full
+                up = ((up << one) & full) | one
+                rises = down | (full & ~(diagonal | up))
+                falls = up & diagonal
+            rises &= lane(masks, least + pattern * size)
+            falls &= lane(masks, most + pattern * size)
+            change = 0
+            for k in range(bits):
+                bit = one << np.uint64(k)
+                change += int(rises & bit != 0) - int(falls & bit != 0)
+            out[pattern] = change
+
+    return advance
+
+
+plain_advance_8, plain_advance_16, plain_advance_32, plain_advance_64 = map(_plain_advance, (8, 16, 32, 64))
+
+
 # Σ(xₖ − yₖ)², Σ|xₖ − yₖ| and max|xₖ − yₖ| of two rows, in float64.
 if COMPILED:
     sum_of_squares = _reduction(_square, _sum)
     sum_of_magnitudes = _reduction(_magnitude, _sum)
     greatest_magnitude = _reduction(_magnitude, _greater)
     popcount = _popcount
+    advance_8, advance_16, advance_32, advance_64 = map(_advance, (8, 16, 32, 64))
 else:
     sum_of_squares = plain_sum_of_squares
     sum_of_magnitudes = plain_sum_of_magnitudes
     greatest_magnitude = plain_greatest_magnitude
     popcount = plain_popcount
+    advance_8, advance_16, advance_32, advance_64 = map(_plain_advance, (8, 16, 32, 64))

@@ -53,6 +53,7 @@ class Room(NamedTuple):
     fault: Array  # int64: whether a metric returned no distance; for which object and which query
 
 
+BLOCK = 512  # objects that a scan measures together
 FRAME = 128  # words; the larger half of a frame holds the Room, the rest a prepared query
 _QUERY = 64
 
@@ -93,6 +94,21 @@ def estimate_within(space: Any, i: int, query: Any, limit: float) -> Any:
 
 
 @generic
+def estimates(space: Any, first: int, query: Any, limit: float, out: Array) -> Any:
+    """Estimate as many consecutive objects as `out` holds, as by `estimate_within`.
+
+    Returns how many were measured, for what is known to be beyond the limit need not be; how many are
+    within the limit, and where none is, nothing need be written; and how many surrogates were evaluated.
+    Scans ask for `BLOCK` objects, from a multiple of that on, or for what is left at the end.
+    """
+
+
+@generic
+def home(space: Any, query: Any) -> Any:
+    """Return an object with which a scan had best begin, because near ones are likely to lie about it."""
+
+
+@generic
 def settle(space: Any, i: int, query: Any, estimated: float) -> Any:
     """Return the canonical distance of object `i`, whose estimate is known."""
 
@@ -125,6 +141,23 @@ def _(space: Any, i: int, query: Any, limit: float) -> float:
     return within(space, i, query, limit)
 
 
+@estimates.of(object)
+def _(space: Any, first: int, query: Any, limit: float, out: Array) -> tuple[int, int, int]:
+    measured = near = 0
+    for j in range(out.shape[0]):
+        out[j] = np.inf
+        if limit == np.inf or at_least(space, first + j, query) <= limit:
+            out[j] = estimate_within(space, first + j, query, limit)
+            measured += 1
+            near += out[j] <= limit
+    return measured, near, 0
+
+
+@home.of(object)
+def _(space: Any, query: Any) -> int:
+    return 0
+
+
 @settle.of(object)
 def _(space: Any, i: int, query: Any, estimated: float) -> float:
     return estimated
@@ -136,15 +169,22 @@ def _(space: RowSpace, queries: RowSpace, i: int, room: Room) -> Any:
 
 
 @kernel
-def fill_distances(space: Any, queries: Any, first: int, last: int, room: Room, out: Array) -> int:
-    """Write the canonical distances of queries `first` to `last` to every object."""
+def fill_distances(
+    space: Any, queries: Any, first: int, last: int, columns: Array, room: Room, scratch: Array, out: Array
+) -> None:
+    """Write the canonical distances of queries `first` to `last` to all objects.
+
+    Object j goes to column ``columns[j]``; ``scratch`` has room for `BLOCK` distances.
+    """
     for i in range(first, last):
         query = prepare(space, queries, i, room)
-        for j in range(out.shape[1]):
-            out[i, j] = distance(space, j, query)
-        if room.fault[0] != 0:
-            return i
-    return last
+        for start in range(0, columns.shape[0], BLOCK):
+            found = scratch[: min(BLOCK, columns.shape[0] - start)]
+            estimates(space, start, query, np.inf, found)
+            for j in range(found.shape[0]):
+                out[i, columns[start + j]] = settle(space, start + j, query, found[j])
+            if room.fault[0] != 0:
+                return
 
 
 # --- metrics called by address -----------------------------------------------------------------------

@@ -21,6 +21,7 @@ import numpy as np
 from .answer import (
     ADMIT,
     BEGUN,
+    BOUNDS,
     BROWSE,
     COST,
     FOUND,
@@ -36,7 +37,7 @@ from .answer import (
     start,
 )
 from .kernels import Array, generic, kernel
-from .space import Room, at_least, estimate, estimate_within, prepare, settle
+from .space import Room, at_least, estimate, estimate_within, estimates, prepare, settle
 
 DEPTH_FIRST, BEST_FIRST = 0, 1
 
@@ -165,6 +166,27 @@ def consider(space: Any, slot: int, bound: float, query: Any, answer: Answer, de
         push(desk, bound, _BOUNDED, slot)
     elif afford(answer, desk):
         probe(space, slot, query, answer, desk)
+
+
+@kernel
+def consider_block(space: Any, first: int, last: int, query: Any, answer: Answer, desk: Desk) -> None:
+    """Measure consecutive objects, together if each of them may be measured now."""
+    together = answer.mask.shape[0] == 0 and answer.wholes[COST] + last - first <= answer.budget
+    if not together or desk.wholes[ORDER] == BEST_FIRST:
+        for slot in range(first, last):
+            consider(space, slot, desk.bound[0], query, answer, desk)
+        return
+    found = desk.pool_keys[: last - first]
+    limit = answer.reals[ADMIT]
+    measured, near, bounds = estimates(space, first, query, limit, found)
+    answer.wholes[COST] += measured
+    answer.wholes[BOUNDS] += bounds
+    j = 0
+    while near > 0:
+        if found[j] <= limit:
+            offer_measured(space, first + j, found[j], query, answer, desk)
+            near -= 1
+        j += 1
 
 
 @kernel

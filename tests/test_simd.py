@@ -35,3 +35,24 @@ def test_what_they_compute():
     assert simd.plain_sum_of_squares(x, y) == 4 + 6.25
     assert simd.plain_sum_of_magnitudes(x, y) == 2 + 2.5
     assert simd.plain_greatest_magnitude(x, y) == 2.5
+
+
+@pytest.mark.skipif(not COMPILED, reason="the plain twins stand in for the primitives")
+@pytest.mark.parametrize("bits", [8, 16, 32, 64])
+def test_lanes_equal_their_twins(bits):
+    import numba
+
+    primitive, twin = (getattr(simd, f"{name}advance_{bits}") for name in ("", "plain_"))
+
+    @numba.njit
+    def both(masks, offsets, length, least, most, fast, plain):
+        primitive(masks, offsets, length, least, most, fast)
+        twin(masks, offsets, length, least, most, plain)
+
+    random = np.random.default_rng(bits)
+    masks = random.integers(0, 256, 20 * simd.TILE, np.uint8)
+    for length in (0, 1, 5, 40):
+        offsets = random.integers(0, 19, length) * simd.TILE
+        fast, plain = np.zeros((2, 8 * simd.TILE // bits), np.int8)
+        both(masks, offsets, length, 18 * simd.TILE, 19 * simd.TILE, fast, plain)
+        assert fast.tolist() == plain.tolist()

@@ -2,19 +2,24 @@
 
 The reference to which all structures are held, the only one that needs no law, and the fastest where the
 data are few or so spread that nothing can be excluded. Objects are scanned in blocks, so that a
-search can be stopped and a browser need not wait with room for all.
+search can be stopped and a browser need not wait with room for all. Runs of blocks are visited outward from
+where the metric expects the nearest objects, if it has an order for them (strings, by length).
 """
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from ..answer import Answer
 from ..construction import Construction
+from ..ids import Positions
 from ..index import BaseIndex
-from ..traversal import Desk, consider, expand, make_desk, offer_child
-
-BLOCK = 256
+from ..kernels import kernel
+from ..space import BLOCK, home
+from ..traversal import Desk, consider_block, expand, make_desk, offer_child
 
 
 class Scan(NamedTuple):
@@ -23,14 +28,27 @@ class Scan(NamedTuple):
     objects: int
 
 
+RUN = 8  # blocks
+
+
 @expand.of(Scan)
 def _(tree: Scan, node: int, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
-    start = node * BLOCK
-    stop = min(start + BLOCK, tree.objects)
-    for slot in range(start, stop):
-        consider(space, slot, 0.0, query, answer, desk)
-    if stop < tree.objects:
+    runs = (tree.objects + RUN * BLOCK - 1) // (RUN * BLOCK)
+    run = outward(node // RUN, home(space, query) // (RUN * BLOCK), runs)
+    start = (run * RUN + node % RUN) * BLOCK
+    if start < tree.objects:
+        consider_block(space, start, min(start + BLOCK, tree.objects), query, answer, desk)
+    if node + 1 < runs * RUN:
         offer_child(desk, answer, node + 1, 0.0)
+
+
+@kernel
+def outward(step: int, middle: int, count: int) -> int:
+    """Return which of `count` places comes at this step, outward from the middle and back and forth."""
+    both = min(middle, count - 1 - middle)  # so many to either side; the rest are on one
+    if step > 2 * both:
+        return middle + step - both if middle == both else middle - step + both
+    return middle + (step + 1) // 2 if step % 2 == 1 else middle - step // 2
 
 
 class LinearScan(BaseIndex):
@@ -50,13 +68,33 @@ class LinearScan(BaseIndex):
     arrays = Scan
     needs = None
     specialised = True
+    scans = True
     smaller = "linear"
 
-    def _build(self, construction: Construction) -> tuple[Any, None]:
-        return Scan(construction.count), None
+    def _build(self, construction: Construction) -> tuple[Any, Positions | None]:
+        return Scan(construction.count), self.metric.arranged(construction.bound.objects)
+
+    def distances(self, queries: Any, *, n_jobs: int | None = None) -> npt.NDArray[np.float64]:
+        """Return the distances of queries to all objects.
+
+        Parameters
+        ----------
+        queries : batch of objects
+            As for ``fit``.
+        n_jobs : int, optional
+            Threads; None for all cores.
+
+        Returns
+        -------
+        array, shape (m, n), float64
+            Objects in the order of insertion.
+        """
+        self._fitted()
+        asked = self._objects.encode(queries)
+        return self._bind(self._objects, asked).distances(self._order, n_jobs)
 
     def _bytes(self, count: int) -> int:
         return 8 * count
 
     def _desk(self) -> Desk:
-        return make_desk(BLOCK + 1, 0, 0)
+        return make_desk(BLOCK + 1, 0, BLOCK)

@@ -503,7 +503,7 @@ class MTree(BaseIndex):
     def _changed(self, tree: MNodes, container: Objects, slots: Positions, progress: bool) -> MNodes:
         """Return a tree into which slots of a container are inserted."""
         with shown("inserting", len(slots), progress) as show:
-            bound = self.metric.bind(container, container, self._own_kernels)
+            bound = self._bind(container, container)
             construction = Construction(bound, self.seed, show)
             tree = self._insert(self._copied(tree), slots, construction)
         self.build_cost += construction.cost

@@ -1,0 +1,172 @@
+"""Edit distances of one text to many stored strings at once.
+
+Idea
+    In Myers' recurrence (1999; Hyyrö 2003) a column of the dynamic programme is a word of bits, one for
+    each symbol of the pattern. Here the stored strings are the patterns: their words lie side by side in
+    lanes of a vector, and one step for a symbol of the query advances them all. What a step needs, the
+    places of that symbol in each string, is one row of masks, made once for the stored strings. Several
+    hundred strings take about as long as two or three do one by one.
+
+    A lane may also stand for a group of strings: where any of them has the symbol, the lane has it. More
+    matches only lower the recurrence, so it bounds the distance of every member from below.
+
+Arrays
+    Lanes lie in blocks of `BLOCK`, as wide as the longest string of the block, so strings should be in order
+    of length; and where groups are to bound well, like strings beside each other. A block keeps rows of masks
+    only for the symbols that occur in it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .kernels import Array, kernel
+from .simd import TILE, advance_8, advance_16, advance_32, advance_64
+from .space import BLOCK
+
+LONGEST = 64  # symbols of a string that fits into a lane
+
+# Rows of masks: of symbols that do not occur; the places of a lane's shortest string, and of its longest;
+# then those of the symbols.
+_NOWHERE, _LEAST, _MOST, _SYMBOLS = 0, 1, 2, 3
+
+
+class Lanes(NamedTuple):
+    """Blocks of strings, or of groups of them, side by side."""
+
+    bits: Array  # by block: the width of its lanes, 0 where a string is too long for any
+    shortest: Array  # by block: least length
+    longest: Array  # by block: greatest length
+    first: Array  # by block: where its masks begin
+    row: Array  # uint16 (blocks, alphabet): the row of each symbol, counted within the block
+    masks: Array  # uint8
+
+
+def laid_out(
+    starts: npt.NDArray[np.int64], codes: npt.NDArray[Any], alphabet: int, most: int, group: int = 1
+) -> Lanes | None:
+    """Return strings laid out in lanes, or None if that would take more than so many bytes.
+
+    Parameters
+    ----------
+    starts : int64, shape (n + 1,)
+        String i is ``codes[starts[i]:starts[i + 1]]``.
+    codes : integers below `alphabet`
+        Code 0 matches nothing.
+    alphabet, most : int
+        The number of codes, and of bytes.
+    group : int
+        How many consecutive strings share a lane.
+    """
+    lengths = np.diff(starts)
+    size = group * BLOCK  # strings of a block
+    edges = np.arange(0, len(lengths), size)
+    shortest, longest = (np.asarray(ends.reduceat(lengths, edges)) for ends in (np.minimum, np.maximum))
+    bits = 2 ** np.ceil(np.log2(np.maximum(longest, 1))).astype(np.int64)
+    bits = np.where(longest > LONGEST, 0, np.maximum(8, bits))
+    if 2 * len(edges) * alphabet > most:
+        return None
+    row = np.zeros((len(edges), alphabet), np.uint16)
+    rows = np.zeros(len(edges), np.int64)
+    _number(starts, codes, size, bits, row, rows)
+    sizes = rows * (BLOCK * bits // 8)
+    if sizes.sum() + row.nbytes > most or rows.max() > np.iinfo(np.uint16).max:
+        return None
+    first = np.concatenate([[0], np.cumsum(sizes)])
+    lanes = Lanes(bits, shortest, longest, first[:-1].copy(), row, _aligned(int(first[-1])))
+    _fill(starts, codes, group, lanes)
+    return lanes
+
+
+def _aligned(size: int) -> npt.NDArray[np.uint8]:
+    """Return zeroed bytes that begin at a multiple of a register's width."""
+    held = np.zeros(size + 64, np.uint8)
+    return held[-held.ctypes.data % 64 :][:size]
+
+
+@kernel
+def _number(starts: Array, codes: Array, size: int, bits: Array, row: Array, rows: Array) -> None:
+    """Give each symbol of a block its row, in the order in which they occur."""
+    for block in range(bits.shape[0]):
+        if bits[block] == 0:
+            continue
+        used = _SYMBOLS
+        last = min((block + 1) * size, starts.shape[0] - 1)
+        for place in range(starts[block * size], starts[last]):
+            if codes[place] != 0 and row[block, codes[place]] == _NOWHERE:
+                row[block, codes[place]] = used
+                used += 1
+        rows[block] = used
+
+
+@kernel
+def _fill(starts: Array, codes: Array, group: int, lanes: Lanes) -> None:
+    """Set, in each string's lane, the bits of its symbols' places."""
+    count = starts.shape[0] - 1
+    for i in range(count):
+        block = i // group // BLOCK
+        size = lanes.bits[block] // 8
+        if size == 0:
+            continue
+        lane = lanes.first[block] + (i // group % BLOCK) * size
+        length = starts[i + 1] - starts[i]
+        for k in range(length):
+            bit = np.uint8(1 << k % 8)
+            row = np.int64(lanes.row[block, codes[starts[i] + k]])
+            if row != _NOWHERE:
+                lanes.masks[lane + row * BLOCK * size + k // 8] |= bit
+            lanes.masks[lane + _MOST * BLOCK * size + k // 8] |= bit
+        if i % group == 0:
+            for j in range(i + 1, min(i + group, count)):
+                length = min(length, starts[j + 1] - starts[j])
+            for k in range(length):
+                lanes.masks[lane + _LEAST * BLOCK * size + k // 8] |= np.uint8(1 << k % 8)
+
+
+@kernel
+def out_of_reach(lanes: Lanes, block: int, length: int, limit: float) -> bool:
+    """Whether the lengths alone put every string of a block beyond a limit."""
+    return lanes.shortest[block] - length > limit or length - lanes.longest[block] > limit
+
+
+@kernel
+def advance(lanes: Lanes, block: int, query: Array, offsets: Array, changes: Array) -> None:
+    """Write the edit distances of a query to the lanes of a block, less the length of the query.
+
+    ``offsets`` (int64) has a place for each symbol of the query, ``changes`` (int8) for each lane; those
+    beyond the last string get any value.
+    """
+    bits, length = lanes.bits[block], query.shape[0]
+    size = bits // 8  # bytes of a lane, and so many tiles make a block
+    for j in range(length):
+        row = np.int64(lanes.row[block, query[j]])
+        offsets[j] = lanes.first[block] + row * BLOCK * size
+    least = lanes.first[block] + _LEAST * BLOCK * size
+    most = lanes.first[block] + _MOST * BLOCK * size
+    for tile in range(size):
+        part = changes[tile * (BLOCK // size) :]
+        if bits == 8:
+            advance_8(lanes.masks, offsets, length, least, most, part)
+        elif bits == 16:
+            advance_16(lanes.masks, offsets, length, least, most, part)
+        elif bits == 32:
+            advance_32(lanes.masks, offsets, length, least, most, part)
+        else:
+            advance_64(lanes.masks, offsets, length, least, most, part)
+        least += TILE
+        most += TILE
+        for j in range(length):
+            offsets[j] += TILE
+
+
+@kernel
+def count_up_to(changes: Array, limit: float) -> int:
+    """Return how many of some whole numbers between −64 and 64 are at most `limit`."""
+    most = np.int8(min(max(np.floor(limit), -128.0), 127.0))
+    count = 0
+    for j in range(changes.shape[0]):
+        count += changes[j] <= most
+    return count

@@ -1,0 +1,84 @@
+"""Strings side by side in lanes: the same distances as one by one."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import metricspace as ms
+from metricspace import lanes
+from metricspace.space import BLOCK
+from tests import naive
+
+
+def _strings(seed, count, longest, letters="abcdé日"):
+    random = np.random.default_rng(seed)
+    return ["".join(random.choice(list(letters), size=random.integers(0, longest + 1))) for _ in range(count)]
+
+
+@pytest.mark.parametrize("longest", [0, 1, 8, 9, 16, 17, 32, 33, 64, 65, 130])
+def test_distances_of_all_lengths(longest):
+    strings, queries = _strings(longest, 60, longest), _strings(99, 6, 70, "abcdé日?")
+    expected = naive.matrix(naive.levenshtein, queries, strings)
+    assert (ms.metric("levenshtein").pairwise(queries, strings) == expected).all()
+    assert (ms.LinearScan("levenshtein").fit(strings).distances(queries) == expected).all()
+
+
+def test_many_blocks_agree_with_a_tree():
+    strings = _strings(0, 5 * BLOCK + 77, 40)
+    queries = _strings(1, 8, 30)
+    scan, tree = (structure("levenshtein").fit(strings) for structure in (ms.LinearScan, ms.VPTree))
+    for radius in (0, 1, 2.5, 7, np.inf):
+        ours, theirs = scan.range(queries, radius), tree.range(queries, radius)
+        assert ours.indptr.tolist() == theirs.indptr.tolist()
+        assert (ours.positions == theirs.positions).all()
+        assert (ours.distances == theirs.distances).all()
+    assert (scan.knn(queries, 9).positions == tree.knn(queries, 9).positions).all()
+    assert (scan.knn(queries, 9, n_jobs=1).cost <= len(strings)).all()
+
+
+def test_lengths_alone_exclude_whole_blocks():
+    strings = ["a" * (1 + i // BLOCK) for i in range(6 * BLOCK)]
+    hits = ms.LinearScan("levenshtein").fit(strings[::-1]).count(["aaa"], 1)
+    assert hits.counts[0] == 3 * BLOCK
+    assert hits.cost[0] == 3 * BLOCK
+
+
+def test_groups_exclude_blocks_before_they_are_measured():
+    random = np.random.default_rng(3)
+    strings = ["".join(random.choice(list("abcdefghij"), 7)) for _ in range(20 * BLOCK)]
+    scan, tree = (structure("levenshtein").fit(strings) for structure in (ms.LinearScan, ms.VPTree))
+    found, expected = scan.range(strings[:20], 1), tree.range(strings[:20], 1)
+    assert (found.positions == expected.positions).all()
+    assert found.cost.mean() < 0.5 * len(strings)
+    assert (found.bounds > 0).all()
+
+
+@pytest.mark.parametrize("count", range(1, 9))
+def test_outward_visits_each_once(count):
+    from metricspace.indexes.linear import outward
+
+    for middle in range(count):
+        places = [outward(step, middle, count) for step in range(count)]
+        assert sorted(places) == list(range(count))
+        assert places[0] == middle
+        assert all(abs(a - middle) <= abs(b - middle) for a, b in itertools.pairwise(places))
+
+
+def test_distances_come_in_the_order_of_insertion():
+    words = ["abcdef", "a", "", "abc"]
+    scan = ms.LinearScan("levenshtein").fit(words)
+    assert scan.distances(["ab"]).tolist() == [[4, 1, 2, 1]]
+    assert scan.distances([]).shape == (0, 4)
+    many = _strings(2, 3000, 12)
+    scan = ms.LinearScan("levenshtein").fit(many)
+    assert (scan.distances(many[:40], n_jobs=2) == scan.distances(many[:40], n_jobs=1)).all()
+
+
+def test_an_alphabet_too_large_for_lanes_is_searched_all_the_same():
+    random = np.random.default_rng(0)
+    strings = ["".join(map(chr, random.integers(0x4E00, 0x9FFF, 3))) for _ in range(3 * BLOCK)]
+    starts = np.arange(0, 3 * len(strings) + 1, 3)
+    assert lanes.laid_out(starts, np.arange(1, 3 * len(strings) + 1), 3 * len(strings) + 1, 10_000) is None
+    found = ms.LinearScan("levenshtein").fit(strings).knn(strings[:5], 1)
+    assert found.distances.tolist() == [[0.0]] * 5
