@@ -37,7 +37,7 @@ class LevenshteinSpace(NamedTuple):
     starts: Array
     codes: Array
     alphabet: int
-    marks: Array  # the signature of each sequence
+    marks: Array  # the signature of each sequence, see `_sign`
 
 
 class Pattern(NamedTuple):
