@@ -120,6 +120,31 @@ def levenshtein(a, b):
     return float(row[-1])
 
 
+def edit(costs, replace, insert):
+    """Edit distance with costs of their own; None is the blank."""
+
+    def price(x, y):
+        usual = insert if None in (x, y) else replace
+        return 0.0 if x == y else costs.get((x, y), costs.get((y, x), usual))
+
+    def distance(a, b):
+        table = {(0, 0): 0.0}
+        for i in range(len(a) + 1):
+            for j in range(len(b) + 1):
+                ways = []
+                if i:
+                    ways.append(table[i - 1, j] + price(a[i - 1], None))
+                if j:
+                    ways.append(table[i, j - 1] + price(None, b[j - 1]))
+                if i and j:
+                    ways.append(table[i - 1, j - 1] + price(a[i - 1], b[j - 1]))
+                if ways:
+                    table[i, j] = min(ways)
+        return table[len(a), len(b)]
+
+    return distance
+
+
 def jaccard(a, b):
     return (len(a | b) - len(a & b)) / len(a | b) if a | b else 0.0
 

@@ -118,7 +118,7 @@ print(hits.ids[0, 0], hits.distances[0, 0].round(3))
         ("answer.py", "position = answer.order[slot]", "position = answer.order[slot] + 7",
          "manhattan", "LinearScan", ["10", "0.4"]),
         # the body of a structure
-        ("indexes/linear.py", "start < tree.objects", "start < tree.objects - 40",
+        ("indexes/linear.py", "consider_block(space, start,", "consider_block(space, start + 40,",
          "manhattan", "LinearScan", ["-1", "inf"]),
         # a constant
         ("metrics/strings.py", "_ALL = ~np.uint64(0)", "_ALL = np.uint64(1)", "levenshtein", "VPTree",

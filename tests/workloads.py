@@ -49,6 +49,21 @@ def _texts(n, seed):
     return texts
 
 
+def _tokens(n, seed):
+    """Sequences of tokens of two types; queries hold some that no object has."""
+    random = np.random.default_rng(seed)
+    tokens = ["the", "cat", 0, 1, -7, f"of {seed}"]
+    return [tuple(tokens[i] for i in random.integers(0, 6, random.integers(0, 7))) for _ in range(n)]
+
+
+# Multiples of a quarter, whose sums are exact; z occurs in queries alone.
+COSTS = {
+    "costs": {("a", "b"): 0.25, ("a", "z"): 0.5, ("é", None): 0.5, ("b", "z"): 0.75},
+    "replace": 1.0,
+    "insert": 0.75,
+}
+
+
 def _sets(n, seed):
     random = np.random.default_rng(seed)
     return [set(random.choice(12, size=random.integers(0, 7), replace=False).tolist()) for _ in range(n)]
@@ -119,6 +134,25 @@ def workloads(n=150, m=12):
         *_on_rows(n, m),
         Workload("levenshtein", "levenshtein", {}, _words(n, 6), _words(m, 7), naive.levenshtein),
         Workload("levenshtein-long", "levenshtein", {}, _texts(60, 8), _texts(4, 9), naive.levenshtein),
+        Workload(
+            "levenshtein-bytes",
+            "levenshtein",
+            {},
+            [word.encode() for word in _words(100, 14)],
+            [word.encode() for word in _words(8, 15, letters="abcéñ")],
+            naive.levenshtein,
+        ),
+        Workload(
+            "levenshtein-tokens", "levenshtein", {}, _tokens(100, 16), _tokens(8, 17), naive.levenshtein
+        ),
+        Workload(
+            "levenshtein-weighted",
+            "levenshtein",
+            COSTS,
+            _words(100, 18),
+            _words(8, 19, letters="abézx"),
+            naive.edit(**COSTS),
+        ),
         Workload("jaccard", "jaccard", {}, _sets(n, 10), _sets(m, 11), naive.jaccard),
         Workload("jaccard-rows", "jaccard", {}, _bits(100, 14), _bits(m, 15), naive.jaccard_of_rows),
         Workload("hausdorff", "hausdorff", {}, _point_sets(80, 16), _point_sets(6, 17), _HAUSDORFF),
