@@ -15,7 +15,7 @@ import dataclasses
 import itertools
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -168,8 +168,8 @@ class Metric:
 
     name: str
     laws: Laws
-    hot: ClassVar[bool] = False  # whether searches are compiled for its own space
-    batched: ClassVar[bool] = False  # whether its arrays for a scan measure many objects at once
+    hot: bool = False  # whether searches are compiled for its own space
+    batched: bool = False  # whether its arrays for a scan measure many objects at once
     _rounding: float | None = None
 
     def __init__(
@@ -310,7 +310,7 @@ class Metric:
         order = self.arranged(objects) if self.batched else None
         if order is not None:
             objects = objects.take(order)
-        return self.bind(objects, queries, own_kernels=self.batched, scan=True).distances(order, n_jobs)
+        return self.bind(objects, queries, own_kernels=self.hot, scan=True).distances(order, n_jobs)
 
     def distance(self, a: Any, b: Any) -> float:
         """Return the distance of two objects."""
@@ -332,7 +332,8 @@ _REFUSED = {
     "sqeuclidean": "the squared distance breaks the triangle inequality: use 'euclidean', which gives the "
     "same order of neighbours, and square what it returns",
     "dtw": "dynamic time warping breaks the triangle inequality: use the linear scan with your own function",
-    "braycurtis": "it breaks the triangle inequality: use 'jaccard', or the linear scan with your function",
+    "braycurtis": "it breaks the triangle inequality: use 'weighted_jaccard', which gives the same order of "
+    "neighbours (a distance of d becomes 2d / (1 + d))",
 }
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
+from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
 from .kernels import COMPILED, Array, kernel
@@ -23,15 +24,17 @@ LANES = 8
 _INDEX, _REAL = ir.IntType(64), ir.DoubleType()
 _VECTOR = ir.VectorType(_REAL, LANES)
 
-Term = Callable[[Any, Any], Any]  # of an instruction builder and a difference
+Term = Callable[[Any, Any, Any], Any]  # of an instruction builder and two numbers
 Join = Callable[[Any, Any, Any], Any]  # of a builder and two values
 
 
 def _reduction(term: Term, join: Join) -> Any:
-    """Return a function of two rows that joins the terms of their differences in float64."""
+    """Return a function of two rows that joins the terms of their numbers in float64."""
 
     @intrinsic
     def reduce(typing: Any, x: Any, y: Any) -> Any:
+        _refuse_strided(x, y)
+
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             rows = [
                 context.make_array(kind)(context, builder, row)
@@ -44,8 +47,7 @@ def _reduction(term: Term, join: Join) -> Any:
                 total = cgutils.alloca_once_value(builder, ir.Constant(kind, None))
                 with cgutils.for_range_slice(builder, first, last, ir.Constant(_INDEX, step)) as (k, _):
                     left, right = (_load(builder, row.data, k, kind) for row in rows)
-                    change = term(builder, builder.fsub(left, right))
-                    builder.store(join(builder, builder.load(total), change), total)
+                    builder.store(join(builder, builder.load(total), term(builder, left, right)), total)
                 return builder.load(total)
 
             lanes = joined(ir.Constant(_INDEX, 0), whole, LANES, _VECTOR)
@@ -55,6 +57,11 @@ def _reduction(term: Term, join: Join) -> Any:
         return types.float64(x, y), generate
 
     return reduce
+
+
+def _refuse_strided(*rows: Any) -> None:
+    if any(row.layout != "C" for row in rows):
+        raise TypingError("vector primitives take rows whose numbers follow one another")
 
 
 def _load(builder: Any, data: Any, k: Any, kind: Any) -> Any:
@@ -84,15 +91,25 @@ def _folded(builder: Any, vector: Any, join: Join) -> Any:
     return builder.extract_element(vector, ir.Constant(ir.IntType(32), 0))
 
 
-def _square(builder: Any, difference: Any) -> Any:
+def _square(builder: Any, x: Any, y: Any) -> Any:
+    difference = builder.fsub(x, y)
     return builder.fmul(difference, difference)
 
 
-def _magnitude(builder: Any, difference: Any) -> Any:
+def _magnitude(builder: Any, x: Any, y: Any) -> Any:
+    difference = builder.fsub(x, y)
     kind = difference.type
     name = "llvm.fabs.f64" if kind == _REAL else f"llvm.fabs.v{LANES}f64"
     absolute = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind]), name)
     return builder.call(absolute, [difference])
+
+
+def _share(builder: Any, x: Any, y: Any) -> Any:
+    whole = builder.fadd(x, y)
+    none = ir.Constant(whole.type, None)
+    difference = builder.fsub(x, y)
+    share = builder.fmul(difference, builder.fdiv(difference, whole))  # a square might vanish
+    return builder.select(builder.fcmp_ordered(">", whole, none), share, none)
 
 
 def _sum(builder: Any, a: Any, b: Any) -> Any:
@@ -174,44 +191,168 @@ def _advance(bits: int) -> Any:
     return advance
 
 
+def _counting(unequal: Any, width: int) -> Any:
+    """Return a function of two rows of whole numbers that counts by `width` bytes at a time."""
+
+    @intrinsic
+    def count(typing: Any, x: Any, y: Any) -> Any:
+        _refuse_strided(x, y)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            rows = [
+                context.make_array(kind)(context, builder, row)
+                for kind, row in zip(signature.args, arguments)
+            ]
+            element = rows[0].data.type.pointee
+            lanes = max(width * 8 // element.width, 1)
+            size = builder.extract_value(rows[0].shape, 0)
+            whole = builder.and_(size, ir.Constant(_INDEX, -lanes))
+            total = cgutils.alloca_once_value(builder, ir.Constant(_INDEX, 0))
+
+            def add_up(first: Any, last: Any, step: int) -> None:
+                kind = ir.VectorType(element, step) if step > 1 else element
+                with cgutils.for_range_slice(builder, first, last, ir.Constant(_INDEX, step)) as (k, _):
+                    left, right = (
+                        builder.load(
+                            builder.bitcast(builder.gep(row.data, [k]), kind.as_pointer()),
+                            align=element.width // 8,
+                        )
+                        for row in rows
+                    )
+                    builder.store(builder.add(builder.load(total), unequal(builder, left, right)), total)
+
+            add_up(ir.Constant(_INDEX, 0), whole, lanes)
+            if lanes > 1:
+                add_up(whole, size, 1)
+            return builder.load(total)
+
+        return types.int64(x, y), generate
+
+    return count
+
+
+@intrinsic
+def _eight_beyond(typing: Any, rows: Any, first: Any, row: Any, most: Any) -> Any:
+    """Whether eight rows, of words whose number divides by four, all differ in more than `most` bits.
+
+    Each row's counts stay in four lanes until all eight are added up together: one row at a time, adding
+    up the lanes would take longer than counting.
+    """
+    _refuse_strided(rows, row)
+    four = ir.VectorType(_INDEX, 4)
+
+    def shuffled(builder: Any, a: Any, b: Any, places: list[int]) -> Any:
+        return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), 4), places))
+
+    def added(builder: Any, vectors: list[Any], even: list[int], odd: list[int]) -> list[Any]:
+        return [
+            builder.add(shuffled(builder, a, b, even), shuffled(builder, a, b, odd))
+            for a, b in zip(vectors[::2], vectors[1::2])
+        ]
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        matrix, asked = (
+            context.make_array(signature.args[place])(context, builder, arguments[place]) for place in (0, 2)
+        )
+        words = builder.extract_value(asked.shape, 0)
+        own = [
+            builder.gep(matrix.data, [builder.mul(builder.add(arguments[1], ir.Constant(_INDEX, j)), words)])
+            for j in range(8)
+        ]
+        totals = [cgutils.alloca_once_value(builder, ir.Constant(four, None)) for _ in range(8)]
+
+        def load(data: Any, k: Any) -> Any:
+            return builder.load(builder.bitcast(builder.gep(data, [k]), four.as_pointer()), align=8)
+
+        step = ir.Constant(_INDEX, 4)
+        with cgutils.for_range_slice(builder, ir.Constant(_INDEX, 0), words, step) as (k, _):
+            bits = load(asked.data, k)
+            for data, total in zip(own, totals):
+                count = _ones_of_each(builder, builder.xor(load(data, k), bits))
+                builder.store(builder.add(builder.load(total), count), total)
+        counts = [builder.load(total) for total in totals]
+        counts = added(builder, counts, [0, 4, 2, 6], [1, 5, 3, 7])
+        counts = added(builder, counts, [0, 1, 4, 5], [2, 3, 6, 7])
+        limit = builder.insert_element(ir.Constant(four, ir.Undefined), arguments[3], ir.Constant(_INDEX, 0))
+        limit = shuffled(builder, limit, limit, [0] * 4)
+        near = [builder.icmp_signed("<=", count, limit) for count in counts]
+        found = builder.bitcast(builder.or_(*near), ir.IntType(4))
+        return builder.icmp_unsigned("==", found, ir.Constant(ir.IntType(4), 0))
+
+    return types.boolean(rows, types.int64, row, types.int64), generate
+
+
+def _unequal_numbers(builder: Any, x: Any, y: Any) -> Any:
+    """Count the lanes that differ: one bit of a mask each."""
+    lanes = x.type.count if isinstance(x.type, ir.VectorType) else 1
+    return _ones(builder, builder.bitcast(builder.icmp_unsigned("!=", x, y), ir.IntType(lanes)))
+
+
+def _unequal_bits(builder: Any, x: Any, y: Any) -> Any:
+    return _ones(builder, builder.xor(x, y))
+
+
+def _ones(builder: Any, words: Any) -> Any:
+    """Count the bits that are set, in a word or in all words of a vector."""
+    if not isinstance(words.type, ir.VectorType):
+        return builder.ctpop(words if words.type.width == 64 else builder.zext(words, _INDEX))
+    counts = _ones_of_each(builder, words)
+    name = f"llvm.vector.reduce.add.v{counts.type.count}i64"
+    add_up = cgutils.get_or_insert_function(builder.module, ir.FunctionType(_INDEX, [counts.type]), name)
+    return builder.call(add_up, [counts])
+
+
+def _ones_of_each(builder: Any, words: Any) -> Any:
+    kind = words.type
+    name = f"llvm.ctpop.v{kind.count}i64"
+    count = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind]), name)
+    return builder.call(count, [words])
+
+
 # --- the twins ---------------------------------------------------------------------------------------
 
 
-def _plain_sum(term: Callable[[float], float]) -> Any:
-    """Return a function of two rows that adds up the terms of their differences, in the order of all sums."""
+def _plain_sum(term: Callable[[float, float], float]) -> Any:
+    """Return a function of two rows that adds up the terms of their numbers, in the order of all sums."""
 
     @kernel
     def total(x: Array, y: Array) -> float:
         a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = rest = 0.0
         whole = x.shape[0] // 8 * 8
         for k in range(0, whole, 8):
-            a0 += term(np.float64(x[k]) - np.float64(y[k]))
-            a1 += term(np.float64(x[k + 1]) - np.float64(y[k + 1]))
-            a2 += term(np.float64(x[k + 2]) - np.float64(y[k + 2]))
-            a3 += term(np.float64(x[k + 3]) - np.float64(y[k + 3]))
-            a4 += term(np.float64(x[k + 4]) - np.float64(y[k + 4]))
-            a5 += term(np.float64(x[k + 5]) - np.float64(y[k + 5]))
-            a6 += term(np.float64(x[k + 6]) - np.float64(y[k + 6]))
-            a7 += term(np.float64(x[k + 7]) - np.float64(y[k + 7]))
+            a0 += term(np.float64(x[k]), np.float64(y[k]))
+            a1 += term(np.float64(x[k + 1]), np.float64(y[k + 1]))
+            a2 += term(np.float64(x[k + 2]), np.float64(y[k + 2]))
+            a3 += term(np.float64(x[k + 3]), np.float64(y[k + 3]))
+            a4 += term(np.float64(x[k + 4]), np.float64(y[k + 4]))
+            a5 += term(np.float64(x[k + 5]), np.float64(y[k + 5]))
+            a6 += term(np.float64(x[k + 6]), np.float64(y[k + 6]))
+            a7 += term(np.float64(x[k + 7]), np.float64(y[k + 7]))
         for k in range(whole, x.shape[0]):
-            rest += term(np.float64(x[k]) - np.float64(y[k]))
+            rest += term(np.float64(x[k]), np.float64(y[k]))
         return (((a0 + a4) + (a2 + a6)) + ((a1 + a5) + (a3 + a7))) + rest
 
     return total
 
 
 @kernel
-def _squared(difference: float) -> float:
-    return difference * difference
+def _squared(x: float, y: float) -> float:
+    return (x - y) * (x - y)
 
 
 @kernel
-def _absolute(difference: float) -> float:
-    return abs(difference)
+def _absolute(x: float, y: float) -> float:
+    return abs(x - y)
+
+
+@kernel
+def _shared(x: float, y: float) -> float:
+    return (x - y) * ((x - y) / (x + y)) if x + y > 0 else 0.0
 
 
 plain_sum_of_squares = _plain_sum(_squared)
 plain_sum_of_magnitudes = _plain_sum(_absolute)
+plain_sum_of_shares = _plain_sum(_shared)
 
 
 @kernel
@@ -270,16 +411,55 @@ def _plain_advance(bits: int) -> Any:
 plain_advance_8, plain_advance_16, plain_advance_32, plain_advance_64 = map(_plain_advance, (8, 16, 32, 64))
 
 
-# Σ(xₖ − yₖ)², Σ|xₖ − yₖ| and max|xₖ − yₖ| of two rows, in float64.
+@kernel
+def plain_count_unequal(x: Array, y: Array) -> int:
+    """Count the places in which two rows differ."""
+    count = 0
+    for k in range(x.shape[0]):
+        count += x[k] != y[k]
+    return count
+
+
+@kernel
+def plain_count_unequal_bits(x: Array, y: Array) -> int:
+    """Count the bits in which two rows of uint64 differ (Kernighan and Ritchie, exercise 2-9)."""
+    count = 0
+    for k in range(x.shape[0]):
+        different = x[k] ^ y[k]
+        while different != 0:
+            different &= different - np.uint64(1)
+            count += 1
+    return count
+
+
+@kernel
+def plain_eight_beyond(rows: Array, first: int, row: Array, most: int) -> bool:
+    """Whether rows `first` to `first` + 8 of uint64 all differ from another in more than `most` bits."""
+    beyond = True
+    for j in range(8):
+        beyond = beyond and plain_count_unequal_bits(rows[first + j], row) > most
+    return beyond
+
+
+# Σ(xₖ − yₖ)², Σ|xₖ − yₖ|, Σ(xₖ − yₖ)² / (xₖ + yₖ) and max|xₖ − yₖ| of two rows, in float64; how many of their
+# numbers, and of their bits, differ.
 if COMPILED:
     sum_of_squares = _reduction(_square, _sum)
     sum_of_magnitudes = _reduction(_magnitude, _sum)
+    sum_of_shares = _reduction(_share, _sum)
     greatest_magnitude = _reduction(_magnitude, _greater)
     popcount = _popcount
     advance_8, advance_16, advance_32, advance_64 = map(_advance, (8, 16, 32, 64))
+    count_unequal = _counting(_unequal_numbers, 64)
+    count_unequal_bits = _counting(_unequal_bits, 32)
+    eight_beyond = _eight_beyond
 else:
     sum_of_squares = plain_sum_of_squares
     sum_of_magnitudes = plain_sum_of_magnitudes
+    sum_of_shares = plain_sum_of_shares
     greatest_magnitude = plain_greatest_magnitude
     popcount = plain_popcount
     advance_8, advance_16, advance_32, advance_64 = map(_plain_advance, (8, 16, 32, 64))
+    count_unequal = plain_count_unequal
+    count_unequal_bits = plain_count_unequal_bits
+    eight_beyond = plain_eight_beyond

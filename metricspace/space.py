@@ -8,7 +8,8 @@ Each metric brings a class of named arrays, and registers with it
 - ``within`` instead, if it can stop early once the distance is known to exceed a limit,
 - ``at_least``, if it has a lower bound that costs next to nothing, such as a difference of lengths,
 - ``estimate`` and ``settle``, if it has a cheaper value near the canonical one: `estimate` decides
-  which objects are looked at more closely, `settle` turns it into the canonical distance.
+  which objects are looked at more closely, `settle` turns it into the canonical distance,
+- ``batches`` and ``estimates``, if it measures many objects together for less than one at a time.
 
 Queries are a space of the same class as the objects. A query prepared from the objects themselves
 therefore serves construction, insertion and joins without another function.
@@ -190,9 +191,13 @@ def fill_distances(
         query = prepare(space, queries, i, room)
         for start in range(0, columns.shape[0], BLOCK):
             found = scratch[: min(BLOCK, columns.shape[0] - start)]
-            estimates(space, start, query, np.inf, found)
+            if batches(space):
+                estimates(space, start, query, np.inf, found)
             for j in range(found.shape[0]):
-                out[i, columns[start + j]] = settle(space, start + j, query, found[j])
+                slot = start + j
+                out[i, columns[slot]] = (
+                    settle(space, slot, query, found[j]) if batches(space) else distance(space, slot, query)
+                )
             if room.fault[0] != 0:
                 return
 

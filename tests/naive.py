@@ -27,6 +27,80 @@ def minkowski(p):
     return distance
 
 
+def weighted_minkowski(p, w):
+    def distance(a, b):
+        terms = [abs(float(x) - float(y)) for x, y in zip(a, b, strict=True)]
+        if p == math.inf:
+            return max(weight * term for weight, term in zip(w, terms, strict=True))
+        return sum(weight * term**p for weight, term in zip(w, terms, strict=True)) ** (1 / p)
+
+    return distance
+
+
+def quadratic_form(matrix):
+    def distance(a, b):
+        d = [float(x) - float(y) for x, y in zip(a, b, strict=True)]
+        return math.sqrt(
+            max(sum(d[i] * matrix[i][j] * d[j] for i in range(len(d)) for j in range(len(d))), 0)
+        )
+
+    return distance
+
+
+def chord(a, b):
+    u, v = np.asarray(a, float), np.asarray(b, float)
+    return float(np.linalg.norm(u / np.linalg.norm(u) - v / np.linalg.norm(v)))
+
+
+def haversine(a, b, unit="radians"):
+    (lat, lon), (lat2, lon2) = ((math.radians(x) if unit == "degrees" else x for x in row) for row in (a, b))
+    s = math.sin((lat - lat2) / 2) ** 2 + math.cos(lat) * math.cos(lat2) * math.sin((lon - lon2) / 2) ** 2
+    return 2 * math.atan2(math.sqrt(s), math.sqrt(max(1 - s, 0.0)))
+
+
+def hamming_bits(a, b):
+    return float(sum((int(x) ^ int(y)).bit_count() for x, y in zip(a, b, strict=True)))
+
+
+def shares(a):
+    total = sum(float(x) for x in a)
+    return [float(x) / total for x in a]
+
+
+def jensenshannon(a, b):
+    total = 0.0
+    for p, q in zip(shares(a), shares(b), strict=True):
+        m = (p + q) / 2
+        total += (p * math.log(p / m) if p else 0.0) + (q * math.log(q / m) if q else 0.0)
+    return math.sqrt(max(total / 2, 0.0))
+
+
+def hellinger(a, b):
+    return math.sqrt(
+        sum((math.sqrt(p) - math.sqrt(q)) ** 2 for p, q in zip(shares(a), shares(b), strict=True)) / 2
+    )
+
+
+def sqrt_triangular(a, b):
+    return math.sqrt(sum((p - q) ** 2 / (p + q) for p, q in zip(shares(a), shares(b), strict=True) if p + q))
+
+
+def wasserstein1d(a, b, positions=None):
+    moved, carried = 0.0, 0.0
+    positions = range(len(a)) if positions is None else positions
+    p, q = shares(a), shares(b)
+    for k in range(len(p) - 1):
+        carried += p[k] - q[k]
+        moved += abs(carried) * (positions[k + 1] - positions[k])
+    return moved
+
+
+def weighted_jaccard(a, b):
+    least = sum(min(float(x), float(y)) for x, y in zip(a, b, strict=True))
+    most = sum(max(float(x), float(y)) for x, y in zip(a, b, strict=True))
+    return (most - least) / most if most else 0.0
+
+
 def angular(a, b):
     u, v = np.asarray(a, float), np.asarray(b, float)
     u, v = u / np.linalg.norm(u), v / np.linalg.norm(v)
@@ -44,6 +118,31 @@ def levenshtein(a, b):
         for j, y in enumerate(b, 1):
             row.append(min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (x != y)))
     return float(row[-1])
+
+
+def edit(costs, replace, insert):
+    """Edit distance with costs of their own; None is the blank."""
+
+    def price(x, y):
+        usual = insert if None in (x, y) else replace
+        return 0.0 if x == y else costs.get((x, y), costs.get((y, x), usual))
+
+    def distance(a, b):
+        table = {(0, 0): 0.0}
+        for i in range(len(a) + 1):
+            for j in range(len(b) + 1):
+                ways = []
+                if i:
+                    ways.append(table[i - 1, j] + price(a[i - 1], None))
+                if j:
+                    ways.append(table[i, j - 1] + price(None, b[j - 1]))
+                if i and j:
+                    ways.append(table[i - 1, j - 1] + price(a[i - 1], b[j - 1]))
+                if ways:
+                    table[i, j] = min(ways)
+        return table[len(a), len(b)]
+
+    return distance
 
 
 def jaccard(a, b):

@@ -40,7 +40,7 @@ def index():
         ("jaccard", {1, 2}, errors.WrongType, "single set"),
         ("jaccard", [[2], [3]], errors.WrongType, r"booleans \(x != 0\)"),
         ("jaccard", np.eye(3), errors.WrongType, r"booleans \(x != 0\)"),
-        ("jaccard", np.zeros((0, 3), bool), errors.InvalidArgument, "at least one row"),
+        ("jaccard", np.zeros((0, 3), bool), errors.InvalidArgument, "at least one object"),
         ("hausdorff", [], errors.InvalidArgument, "at least one set"),
         ("hausdorff", [[[1.0, 2.0]], []], errors.InvalidArgument, "position 1 is empty"),
         ("hausdorff", np.zeros((3, 2)), errors.WrongType, "each object is a set"),

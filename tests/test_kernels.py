@@ -107,18 +107,18 @@ print(hits.ids[0, 0], hits.distances[0, 0].round(3))
     ("file", "before", "after", "metric", "key", "expected"),
     [
         # the body of a metric, called by address
-        ("metrics/vectors.py", "return sum_of_magnitudes(space.rows[i], query.row)",
+        ("norms.py", "return sum_of_magnitudes(space.rows[i], query.row)",
          "return 3 * sum_of_magnitudes(space.rows[i], query.row)",
          "manhattan", "GHTree", ["3", "1.2"]),
-        # what a vector primitive generates, compiled into the search
-        ("simd.py", "return builder.fmul(difference, difference)",
-         "return builder.fmul(builder.fadd(difference, difference), difference)",
+        # a function that metrics share, one of them compiled into the search
+        ("simd.py", "return join(builder, _folded(builder, lanes, join), rest)",
+         "return join(builder, join(builder, _folded(builder, lanes, join), rest), rest)",
          "euclidean", "LinearScan", ["3", "0.4"]),
         # the core, far below the kernel that is stored
         ("answer.py", "position = answer.order[slot]", "position = answer.order[slot] + 7",
          "manhattan", "LinearScan", ["10", "0.4"]),
         # the body of a structure
-        ("indexes/linear.py", "start < tree.objects", "start < tree.objects - 40",
+        ("indexes/linear.py", "consider_block(space, start,", "consider_block(space, start + 40,",
          "manhattan", "LinearScan", ["-1", "inf"]),
         # a constant
         ("metrics/strings.py", "_ALL = ~np.uint64(0)", "_ALL = np.uint64(1)", "levenshtein", "VPTree",

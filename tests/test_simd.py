@@ -10,11 +10,12 @@ TWINS = [
     (simd.sum_of_squares, simd.plain_sum_of_squares),
     (simd.sum_of_magnitudes, simd.plain_sum_of_magnitudes),
     (simd.greatest_magnitude, simd.plain_greatest_magnitude),
+    (simd.sum_of_shares, simd.plain_sum_of_shares),
 ]
 
 
 @pytest.mark.skipif(not COMPILED, reason="the plain twins stand in for the primitives")
-@pytest.mark.parametrize(("primitive", "twin"), TWINS, ids=["squares", "magnitudes", "greatest"])
+@pytest.mark.parametrize(("primitive", "twin"), TWINS, ids=["squares", "magnitudes", "greatest", "shares"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_same_to_the_bit(primitive, twin, dtype):
     import numba
@@ -24,6 +25,9 @@ def test_the_same_to_the_bit(primitive, twin, dtype):
     for width in (0, 1, 7, 8, 9, 16, 31, 64, 100):
         for scale in (1e-30, 1.0, 1e15):
             x, y = (random.normal(size=(2, width)) * scale).astype(dtype)
+            if primitive is simd.sum_of_shares:
+                x, y = abs(x), abs(y)
+                x[::3] = y[::4] = 0
             fast, plain = both(x, y)
             assert fast == plain
             assert both(y, x) == (fast, fast)
@@ -62,3 +66,49 @@ def test_lanes_equal_their_twins(bits):
         fast, plain = np.zeros((2, 8 * simd.TILE // bits), np.int8)
         both(masks, offsets, length, 18 * simd.TILE, 19 * simd.TILE, fast, plain)
         assert fast.tolist() == plain.tolist()
+
+
+@pytest.mark.skipif(not COMPILED, reason="the plain twins stand in for the primitives")
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.int64])
+def test_counts_are_the_same(dtype):
+    import numba
+
+    both = numba.njit(lambda x, y: (simd.count_unequal(x, y), simd.plain_count_unequal(x, y)))
+    random = np.random.default_rng(0)
+    for width in (0, 1, 7, 8, 15, 16, 63, 64, 65, 200):
+        x, y = random.integers(0, 3, (2, width)).astype(dtype)
+        assert both(x, y) == ((x != y).sum(),) * 2
+        assert both(x, x) == (0, 0)
+
+
+@pytest.mark.skipif(not COMPILED, reason="the plain twins stand in for the primitives")
+def test_counts_of_bits_are_the_same():
+    import numba
+
+    bits = numba.njit(lambda x, y: (simd.count_unequal_bits(x, y), simd.plain_count_unequal_bits(x, y)))
+    eight = numba.njit(
+        lambda rows, i, y, most: (
+            simd.eight_beyond(rows, i, y, most),
+            simd.plain_eight_beyond(rows, i, y, most),
+        )
+    )
+    random = np.random.default_rng(0)
+    for width in (0, 1, 3, 4, 5, 8, 12):
+        rows = random.integers(0, 2**64, (11, width), dtype=np.uint64)
+        for row in rows:
+            expected = [sum((int(a) ^ int(b)).bit_count() for a, b in zip(rows[0], row))] * 2
+            assert list(bits(rows[0], row)) == expected
+        if width % 4 == 0:
+            counts = [bits(rows[0], row)[0] for row in rows[2:10]]
+            for most in {0, *counts, min(counts) - 1, 2**62}:
+                assert eight(rows, 2, rows[0], most) == (min(counts) > most,) * 2
+
+
+@pytest.mark.skipif(not COMPILED, reason="interpreted, any row will do")
+def test_rows_that_are_not_contiguous_are_refused():
+    import numba
+    from numba.core.errors import TypingError
+
+    first = numba.njit(lambda rows: simd.sum_of_squares(rows[0], rows[1]))
+    with pytest.raises(TypingError, match="follow one another"):
+        first(np.asfortranarray(np.eye(3)))

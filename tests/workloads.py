@@ -49,6 +49,21 @@ def _texts(n, seed):
     return texts
 
 
+def _tokens(n, seed):
+    """Sequences of tokens of two types; queries hold some that no object has."""
+    random = np.random.default_rng(seed)
+    tokens = ["the", "cat", 0, 1, -7, f"of {seed}"]
+    return [tuple(tokens[i] for i in random.integers(0, 6, random.integers(0, 7))) for _ in range(n)]
+
+
+# Multiples of a quarter, whose sums are exact; z occurs in queries alone.
+COSTS = {
+    "costs": {("a", "b"): 0.25, ("a", "z"): 0.5, ("é", None): 0.5, ("b", "z"): 0.75},
+    "replace": 1.0,
+    "insert": 0.75,
+}
+
+
 def _sets(n, seed):
     random = np.random.default_rng(seed)
     return [set(random.choice(12, size=random.integers(0, 7), replace=False).tolist()) for _ in range(n)]
@@ -116,8 +131,28 @@ def workloads(n=150, m=12):
             "angular", "angular", {}, directions, asked_directions, naive.angular, exact_arithmetic=False
         ),
         Workload("hamming", "hamming", {}, codes, asked_codes, naive.hamming),
+        *_on_rows(n, m),
         Workload("levenshtein", "levenshtein", {}, _words(n, 6), _words(m, 7), naive.levenshtein),
         Workload("levenshtein-long", "levenshtein", {}, _texts(60, 8), _texts(4, 9), naive.levenshtein),
+        Workload(
+            "levenshtein-bytes",
+            "levenshtein",
+            {},
+            [word.encode() for word in _words(100, 14)],
+            [word.encode() for word in _words(8, 15, letters="abcéñ")],
+            naive.levenshtein,
+        ),
+        Workload(
+            "levenshtein-tokens", "levenshtein", {}, _tokens(100, 16), _tokens(8, 17), naive.levenshtein
+        ),
+        Workload(
+            "levenshtein-weighted",
+            "levenshtein",
+            COSTS,
+            _words(100, 18),
+            _words(8, 19, letters="abézx"),
+            naive.edit(**COSTS),
+        ),
         Workload("jaccard", "jaccard", {}, _sets(n, 10), _sets(m, 11), naive.jaccard),
         Workload("jaccard-rows", "jaccard", {}, _bits(100, 14), _bits(m, 15), naive.jaccard_of_rows),
         Workload("hausdorff", "hausdorff", {}, _point_sets(80, 16), _point_sets(6, 17), _HAUSDORFF),
@@ -148,6 +183,36 @@ def workloads(n=150, m=12):
             lambda a, b: float(abs(a - b)),
         ),
     ]
+
+
+def _on_rows(n, m):
+    """Return workloads for further metrics on rows of numbers."""
+    grid, asked = _grid(n, 4, 20), _grid(m, 4, 21)
+    weights = [4.0, 0.0, 0.25, 1.0]  # whose square roots are exact
+    form = np.array([[4, 2, 0, 0], [2, 2, 1, 0], [0, 1, 1, 0], [0, 0, 0, 4.0]])  # of rank 3
+    places, asked_places = (
+        _grid(count, 2, seed, high=7) * [60, 120] - [90, 180] for seed, count in ((22, n), (23, m))
+    )
+    bits, asked_bits = (
+        np.random.default_rng(seed).integers(0, 4, (count, 30), dtype=np.uint8)
+        for seed, count in ((24, n), (25, m))
+    )
+    counts, asked_counts = _grid(n, 5, 26), _grid(m, 5, 27)
+    filled, asked_filled = counts.copy(), asked_counts.copy()
+    filled[:, 0] += 1
+    asked_filled[:, 0] += 1
+    return [
+        Workload("minkowski-weighted", "minkowski", {"p": 2, "w": weights}, grid, asked,
+                 naive.weighted_minkowski(2, weights), exact_arithmetic=False),
+        Workload("quadratic_form", "quadratic_form", {"matrix": form.tolist()}, grid, asked,
+                 naive.quadratic_form(form), exact_arithmetic=False),
+        Workload("haversine", "haversine", {"unit": "degrees"}, places, asked_places,
+                 lambda a, b: naive.haversine(a, b, "degrees"), exact_arithmetic=False),
+        Workload("hamming_bits", "hamming_bits", {}, bits, asked_bits, naive.hamming_bits),
+        Workload("jensenshannon", "jensenshannon", {"normalize": True}, filled, asked_filled,
+                 naive.jensenshannon, exact_arithmetic=False),
+        Workload("weighted_jaccard", "weighted_jaccard", {}, counts, asked_counts, naive.weighted_jaccard),
+    ]  # fmt: skip
 
 
 def _whole(n, seed):

@@ -33,13 +33,28 @@ RUN = 8  # blocks
 
 @expand.of(Scan)
 def _(tree: Scan, node: int, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
-    runs = (tree.objects + RUN * BLOCK - 1) // (RUN * BLOCK)
-    run = outward(node // RUN, home(space, query) // (RUN * BLOCK), runs)
-    start = (run * RUN + node % RUN) * BLOCK
-    if start < tree.objects:
-        consider_block(space, start, min(start + BLOCK, tree.objects), query, answer, desk)
-    if node + 1 < runs * RUN:
-        offer_child(desk, answer, node + 1, 0.0)
+    middle = home(space, query)
+    start = start_of(tree, node, middle)
+    consider_block(space, start, min(start + BLOCK, tree.objects), query, answer, desk)
+    # The last run may end early, and it need not be the last to be visited.
+    following, count = node + 1, runs(tree) * RUN
+    while following < count and start_of(tree, following, middle) >= tree.objects:
+        following += 1
+    if following < count:
+        offer_child(desk, answer, following, 0.0)
+
+
+@kernel
+def runs(tree: Scan) -> int:
+    """Return how many runs there are."""
+    return (tree.objects + RUN * BLOCK - 1) // (RUN * BLOCK)
+
+
+@kernel
+def start_of(tree: Scan, node: int, middle: int) -> int:
+    """Return the first object of the block that is visited at this step, from an object in the middle on."""
+    run = outward(node // RUN, middle // (RUN * BLOCK), runs(tree))
+    return (run * RUN + node % RUN) * BLOCK
 
 
 @kernel

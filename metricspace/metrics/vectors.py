@@ -1,142 +1,45 @@
-"""Minkowski distances, the angle between vectors, and Hamming distance on rows of codes."""
+"""Minkowski distances, weighted or not, and quadratic forms."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+import functools
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from ..bounds import Slack
-from ..errors import InvalidArgument, NotAMetric
-from ..kernels import Array, fast_kernel
-from ..laws import HILBERT, TRIANGLE, Laws, Metric, register, summing
+from ..errors import InvalidArgument, NotAMetric, WrongType
+from ..kernels import Array, kernel
+from ..laws import HILBERT, TRIANGLE, Laws, Metric, register
+from ..norms import (
+    ChebyshevSpace,
+    EuclideanSpace,
+    Images,
+    ManhattanSpace,
+    MinkowskiSpace,
+    OnImages,
+    OnRows,
+    refuse_large,
+    rows_of,
+)
 from ..objects import Objects, Rows
-from ..simd import greatest_magnitude, sum_of_magnitudes, sum_of_squares
-from ..space import Room, RowQuery, distance, estimate, estimate_within, prepare, settle
 
-
-class EuclideanSpace(NamedTuple):
-    """Rows under L2."""
-
-    rows: Array
-
-
-class ManhattanSpace(NamedTuple):
-    """Rows under L1."""
-
-    rows: Array
-
-
-class ChebyshevSpace(NamedTuple):
-    """Rows under L∞."""
-
-    rows: Array
-
-
-class MinkowskiSpace(NamedTuple):
-    """Rows under Lp."""
-
-    rows: Array
-    p: float
-
-
-class HammingSpace(NamedTuple):
-    """Rows of codes."""
-
-    rows: Array
-
-
-@prepare.of(EuclideanSpace, ManhattanSpace, ChebyshevSpace, MinkowskiSpace, HammingSpace)
-def _(space: Any, queries: Any, i: int, room: Room) -> Any:
-    return RowQuery(queries.rows[i])
-
-
-def _rows(objects: Objects) -> Array:
-    assert isinstance(objects, Rows)
-    return objects.rows
-
-
-class Vectors(Metric):
-    """The base of metrics on rows."""
-
-    function = None
-    arrays: ClassVar[Any]  # the space of the metric, if it is made of the rows alone
-
-    def __init__(self, name: str, laws: Laws) -> None:
-        self.name, self.laws = name, laws
-
-    def objects(self, data: Any) -> Objects:
-        return Rows.of(data)
-
-    def space(self, objects: Objects) -> Any:
-        return self.arrays(_rows(objects))
-
-
-# --- Euclidean ---------------------------------------------------------------------------------------
-
-
-@distance.of(EuclideanSpace)
-def _(space: EuclideanSpace, i: int, query: Any) -> float:
-    return np.sqrt(sum_of_squares(space.rows[i], query.row))
-
-
-@fast_kernel
-def _sum_of_squares(rows: Array, i: int, row: Array) -> Any:
-    zero = row.dtype.type(0)
-    squares = zero
-    for k in range(row.shape[0]):
-        difference = rows[i, k] - row[k]
-        squares += difference * difference
-    return squares
-
-
-@estimate.of(EuclideanSpace)
-def _(space: EuclideanSpace, i: int, query: Any) -> float:
-    squares = np.float64(_sum_of_squares(space.rows, i, query.row))
-    if squares == np.inf:  # float32 overflows where float64 does not
-        return distance(space, i, query)
-    return np.sqrt(squares)
-
-
-@estimate_within.of(EuclideanSpace)
-def _(space: EuclideanSpace, i: int, query: Any, limit: float) -> float:
-    return estimate(space, i, query)
-
-
-@settle.of(EuclideanSpace)
-def _(space: EuclideanSpace, i: int, query: Any, estimated: float) -> float:
-    return distance(space, i, query)
+# --- Minkowski ---------------------------------------------------------------------------------------
 
 
 @register("euclidean", "l2")
-class Euclidean(Vectors):
-    """√Σ(xᵢ − yᵢ)². Estimated in the precision of the rows, settled in float64."""
+class Euclidean(OnRows):
+    """√Σ(xₖ − yₖ)². Estimated in the precision of the rows, settled in float64."""
 
     arrays = EuclideanSpace
-
-    hot = True
 
     def __init__(self) -> None:
         super().__init__("euclidean", HILBERT)
 
-    def error(self, objects: Objects) -> Slack:
-        rows = _rows(objects)
-        # Squares below the least normal number vanish.
-        least = 2.0**-63 if rows.dtype == np.float32 else 2.0**-511
-        return summing(rows)._replace(absolute=float(np.sqrt(rows.shape[1])) * least)
-
-
-# --- Manhattan, Chebyshev, Minkowski -----------------------------------------------------------------
-
-
-@distance.of(ManhattanSpace)
-def _(space: ManhattanSpace, i: int, query: Any) -> float:
-    return sum_of_magnitudes(space.rows[i], query.row)
-
 
 @register("manhattan", "l1", "cityblock")
-class Manhattan(Vectors):
-    """Σ|xᵢ − yᵢ|."""
+class Manhattan(OnRows):
+    """Σ|xₖ − yₖ|."""
 
     arrays = ManhattanSpace
 
@@ -144,14 +47,9 @@ class Manhattan(Vectors):
         super().__init__("manhattan", TRIANGLE)
 
 
-@distance.of(ChebyshevSpace)
-def _(space: ChebyshevSpace, i: int, query: Any) -> float:
-    return greatest_magnitude(space.rows[i], query.row)
-
-
 @register("chebyshev", "linf")
-class Chebyshev(Vectors):
-    """max|xᵢ − yᵢ|."""
+class Chebyshev(OnRows):
+    """max|xₖ − yₖ|."""
 
     arrays = ChebyshevSpace
 
@@ -159,164 +57,223 @@ class Chebyshev(Vectors):
         super().__init__("chebyshev", TRIANGLE)
 
 
-@distance.of(MinkowskiSpace)
-def _(space: MinkowskiSpace, i: int, query: Any) -> float:
-    row = space.rows[i]
-    greatest = greatest_magnitude(row, query.row)
-    if greatest < 1e-300:  # nothing that could be scaled
-        return greatest
-    scale = 1 / greatest
-    powers = 0.0
-    for k in range(row.shape[0]):
-        powers += (abs(np.float64(row[k]) - np.float64(query.row[k])) * scale) ** space.p
-    return greatest * powers ** (1 / space.p)
-
-
-class Minkowski(Vectors):
-    """(Σ|xᵢ − yᵢ|ᵖ)^(1/p), for 1 < p < ∞."""
+class Minkowski(OnRows):
+    """(Σ|xₖ − yₖ|ᵖ)^(1/p), for 1 < p < ∞."""
 
     def __init__(self, p: float) -> None:
-        super().__init__("minkowski", TRIANGLE)
-        self.p = float(p)
+        super().__init__("minkowski", TRIANGLE, functools.partial(MinkowskiSpace, p=p))
+        self._params = {"p": p}
 
-    @property
-    def params(self) -> dict[str, Any]:
-        return {"p": self.p}
 
-    def space(self, objects: Objects) -> Any:
-        return MinkowskiSpace(_rows(objects), self.p)
+class WeightedMinkowski(OnImages):
+    """(Σ wₖ|xₖ − yₖ|ᵖ)^(1/p): L_p of rows whose columns are multiplied by wₖ^(1/p), or by wₖ for p = ∞."""
 
-    def error(self, objects: Objects) -> Slack:
-        # Powers lose p units, and what is too small to be scaled is taken for its greatest term.
-        return Slack((_rows(objects).shape[1] / 2 + 4 * self.p + 3) * 2.0**-53, 1e-300)
+    def __init__(self, p: float, w: npt.NDArray[np.float64]) -> None:
+        special = {1.0: ManhattanSpace, 2.0: EuclideanSpace, np.inf: ChebyshevSpace}
+        arrays = special.get(p) or functools.partial(MinkowskiSpace, p=p)
+        super().__init__("minkowski", Laws(identity=bool(w.all()), hilbert=p == 2), arrays)
+        self._params = {"p": p, "w": w.tolist()}
+        self._kept = w > 0  # the other columns count for nothing
+        self._scale = w[self._kept] ** (1.0 if p == np.inf else 1 / p)
+
+    def objects(self, data: Any) -> Objects:
+        return _of_width(Rows.of(data), len(self._kept), "weights")
+
+    def images(self, objects: Objects) -> Images:
+        # Columns that are picked out follow one another in memory; the kernels want rows that do.
+        return refuse_large(np.ascontiguousarray(rows_of(objects)[:, self._kept] * self._scale))
 
 
 @register("minkowski")
-def minkowski(p: float = 2.0) -> Metric:
-    """Return L_p; p of 1, 2 and ∞ are Manhattan, Euclidean and Chebyshev distance.
+def minkowski(p: float = 2.0, w: npt.ArrayLike | None = None) -> Metric:
+    """Return L_p; without weights, p of 1, 2 and ∞ are Manhattan, Euclidean and Chebyshev distance.
+
+    Parameters
+    ----------
+    p : float
+        The exponent, from 1 to infinity.
+    w : array, shape (d,), optional
+        Weights of the dimensions, at least 0, inside the sum: Σ wₖ|xₖ − yₖ|ᵖ, or max wₖ|xₖ − yₖ|. A
+        dimension of weight 0 is left out, and objects that differ only there are at distance 0.
 
     Raises
     ------
     NotAMetric
-        If p < 1, where the triangle inequality fails.
+        If p < 1, or a weight is negative, where the triangle inequality fails.
     """
     if not isinstance(p, (int, float, np.integer, np.floating)) or np.isnan(p):
         raise InvalidArgument(f"expected a number p ≥ 1, given {p!r}")
+    p = float(p)
     if p < 1:
         raise NotAMetric(f"minkowski with p = {p} < 1 breaks the triangle inequality: use p ≥ 1")
+    if w is not None:
+        return WeightedMinkowski(p, _weights(w))
     special = {1.0: Manhattan, 2.0: Euclidean, np.inf: Chebyshev}
-    return special[float(p)]() if float(p) in special else Minkowski(float(p))
+    return special[p]() if p in special else Minkowski(p)
 
 
-# --- angular -----------------------------------------------------------------------------------------
+def _weights(given: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    w = _real("weights, one number a dimension", given)
+    if w.ndim != 1 or not len(w):
+        raise InvalidArgument(f"expected weights, one number a dimension, given an array of shape {w.shape}")
+    if not np.isfinite(w).all():
+        raise InvalidArgument("expected finite weights, given NaN or infinity")
+    if w.min() < 0:
+        raise NotAMetric(f"a negative weight ({w.min():g}) makes no distance: use weights of at least 0")
+    if not w.any():
+        raise InvalidArgument("expected a positive weight, given only zeros: all distances would be 0")
+    return w
 
 
-class AngularSpace(NamedTuple):
-    """Rows under the angle between them, and the reciprocals of their lengths."""
-
-    rows: Array
-    scale: Array
-
-
-class AngularQuery(NamedTuple):
-    """A row, and the reciprocal of its length."""
-
-    row: Array
-    scale: float
+def _real(expected: str, given: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    try:
+        array = np.asarray(given)
+    except (ValueError, TypeError) as error:
+        raise WrongType(f"expected {expected}: {error}") from error
+    if array.dtype.kind not in "fiub":
+        raise WrongType(f"expected {expected}, given {array.dtype}")
+    return array.astype(np.float64)
 
 
-@prepare.of(AngularSpace)
-def _(space: AngularSpace, queries: AngularSpace, i: int, room: Room) -> Any:
-    return AngularQuery(queries.rows[i], queries.scale[i])
-
-
-@distance.of(AngularSpace)
-def _(space: AngularSpace, i: int, query: Any) -> float:
-    # Of unit vectors u and v the angle is 2 atan(|u − v| / |u + v|): accurate for small angles and for
-    # large ones, where the arc cosine of a product is neither.
-    row = space.rows[i]
-    difference = 0.0
-    addition = 0.0
-    for k in range(row.shape[0]):
-        u = np.float64(row[k]) * space.scale[i]
-        v = np.float64(query.row[k]) * query.scale
-        difference += (u - v) * (u - v)
-        addition += (u + v) * (u + v)
-    return 2 * np.arctan2(np.sqrt(difference), np.sqrt(addition))
-
-
-@register("angular")
-class Angular(Vectors):
-    """The angle between two vectors, in radians. Vectors of length 0 have none and are refused."""
-
-    def __init__(self) -> None:
-        # Different vectors of one direction are at distance 0.
-        super().__init__("angular", Laws(identity=False))
-
-    def objects(self, data: Any) -> Objects:
-        return Directions.of(data)
-
-    def space(self, objects: Objects) -> Any:
-        return AngularSpace(_rows(objects), objects.derived(_reciprocal_lengths))
-
-    def error(self, objects: Objects) -> Slack:
-        width = _rows(objects).shape[1]
-        return Slack((width + 8) * 2.0**-53, 4.0 * np.sqrt(width) * 2.0**-53)
-
-
-class Directions(Rows):
-    """Vectors that have a direction."""
-
-    kind = "directions"
-
-    @classmethod
-    def of(cls, data: Any) -> Directions:
-        return cls(_directed(Rows.of(data).rows))
-
-    def encode(self, data: Any) -> Directions:
-        return type(self)(_directed(super().encode(data).rows))
-
-
-def _lengths(rows: Any) -> Any:
-    return np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
-
-
-def _reciprocal_lengths(objects: Objects) -> Any:
-    return 1 / _lengths(_rows(objects))
-
-
-def _directed(rows: Any) -> Any:
-    short = np.flatnonzero(_lengths(rows) < 1e-140)
-    if len(short):
+def _of_width(rows: Rows, width: int, whose: str) -> Rows:
+    if rows.rows.shape[1] != width:
         raise InvalidArgument(
-            f"the vector in row {short[0]} has length 0 and so no angle: remove it, or use 'euclidean'"
+            f"expected rows of {width} dimensions, as many as the metric's {whose}, "
+            f"given {rows.rows.shape[1]}"
         )
     return rows
 
 
-# --- Hamming -----------------------------------------------------------------------------------------
+# --- quadratic forms ---------------------------------------------------------------------------------
+
+# A matrix that someone computed is symmetric and semi-definite up to the rounding of float32.
+_ROUNDED = 1e-6
 
 
-@distance.of(HammingSpace)
-def _(space: HammingSpace, i: int, query: Any) -> float:
-    row = space.rows[i]
-    different = 0  # a sum of whole numbers, which the compiler may reorder, and so vectorises
-    for k in range(row.shape[0]):
-        different += row[k] != query.row[k]
-    return np.float64(different)
+class QuadraticForm(OnImages):
+    """√((x − y)ᵀ M (x − y)): L2 of the images xᵀL, where M = L Lᵀ.
 
+    Parameters
+    ----------
+    name, parameter : str
+        What the metric and its parameter are called.
+    matrix : array, shape (d, d)
+        M, symmetric and positive semi-definite.
+    """
 
-@register("hamming")
-class Hamming(Vectors):
-    """The number of places in which two rows of codes differ."""
+    def __init__(self, name: str, parameter: str, matrix: npt.ArrayLike) -> None:
+        form = _symmetric(parameter, matrix)
+        self._factor = factor(form)
+        super().__init__(
+            name, Laws(identity=self._factor.shape[1] == len(form), hilbert=True), EuclideanSpace
+        )
+        self._params = {parameter: form.tolist()}
+        self._parameter = parameter
 
-    arrays = HammingSpace
-
-    def __init__(self) -> None:
-        super().__init__("hamming", TRIANGLE)
+    def __repr__(self) -> str:
+        size = len(self._factor)
+        return f"metric({self.name!r}, {self._parameter}=<{size} × {size}>)"
 
     def objects(self, data: Any) -> Objects:
-        return Rows.codes(data)
+        return _of_width(Rows.of(data), len(self._factor), "matrix has columns")
 
-    def error(self, objects: Objects) -> Slack:
-        return Slack(0.0, 0.0)
+    def images(self, objects: Objects) -> Images:
+        rows = rows_of(objects)
+        images = np.zeros((len(rows), self._factor.shape[1]))
+        _fill_products(rows, self._factor, images)
+        return refuse_large(images)
+
+
+@kernel
+def _fill_products(rows: Array, factor: Array, out: Array) -> None:
+    """Add the product of rows and a matrix, in an order that does not depend on the number of rows.
+
+    A product by BLAS does depend on it, and equal objects would differ.
+    """
+    for i in range(rows.shape[0]):
+        for k in range(rows.shape[1]):
+            x = np.float64(rows[i, k])
+            for j in range(factor.shape[1]):
+                out[i, j] += x * factor[k, j]
+
+
+def factor(form: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return L with M = L Lᵀ, one column for each direction in which M is not 0.
+
+    Cholesky's method with pivoting (Higham 1990), which stops where only rounding is left. It uses one
+    operation an element, so that a stored index has the same images on every machine.
+
+    Raises
+    ------
+    NotAMetric
+        If M is not positive semi-definite.
+    """
+    rest, whole = form.copy(), np.diagonal(form).copy()
+    size = np.sqrt(np.maximum(whole, 0.0))
+    columns: list[npt.NDArray[np.float64]] = []
+    while len(columns) < len(form):
+        left = np.diagonal(rest)
+        beyond_rounding = left > 4 * len(form) * 2.0**-53 * whole
+        if not beyond_rounding.any():
+            break
+        pivot = int(np.argmax(np.where(beyond_rounding, left, 0.0)))
+        column = rest[:, pivot] / np.sqrt(rest[pivot, pivot])
+        rest -= column[:, None] * column
+        rest[pivot] = rest[:, pivot] = 0.0
+        columns.append(column)
+    if (np.abs(rest) > _ROUNDED * size[:, None] * size).any():
+        least = float(np.linalg.eigvalsh(form)[0])
+        raise NotAMetric(
+            f"the matrix is not positive semi-definite (its least eigenvalue is {least:.3g}): some squared "
+            "distances would be negative; use A.T @ A for a linear map A, or an inverse covariance"
+        )
+    if not columns:
+        raise InvalidArgument("expected a matrix that is not 0: all distances would be 0")
+    return np.stack(columns, axis=1)
+
+
+def _symmetric(parameter: str, given: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    form = _real(f"a square matrix {parameter}", given)
+    if form.ndim != 2 or form.shape[0] != form.shape[1] or not len(form):
+        raise InvalidArgument(f"expected a square matrix {parameter}, given an array of shape {form.shape}")
+    if not np.isfinite(form).all():
+        raise InvalidArgument(f"expected finite numbers in {parameter}, given NaN or infinity")
+    if np.abs(form - form.T).max() > _ROUNDED * np.abs(form).max():
+        raise NotAMetric(
+            f"expected a symmetric matrix {parameter}; (M + M.T) / 2 gives the same distances and is one"
+        )
+    return (form + form.T) / 2
+
+
+@register("quadratic_form")
+def quadratic_form(matrix: npt.ArrayLike) -> Metric:
+    """Return √((x − y)ᵀ M (x − y)).
+
+    Parameters
+    ----------
+    matrix : array, shape (d, d)
+        M, symmetric and positive semi-definite. If it is singular, different objects may be at distance 0.
+
+    Raises
+    ------
+    NotAMetric
+        If M is not symmetric or not positive semi-definite.
+    """
+    return QuadraticForm("quadratic_form", "matrix", matrix)
+
+
+@register("mahalanobis")
+def mahalanobis(VI: npt.ArrayLike) -> Metric:
+    """Return √((x − y)ᵀ VI (x − y)).
+
+    Parameters
+    ----------
+    VI : array, shape (d, d)
+        The inverse of a covariance matrix, ``numpy.linalg.inv(numpy.cov(X.T))``, as in SciPy.
+
+    Raises
+    ------
+    NotAMetric
+        If it is not symmetric or not positive semi-definite.
+    """
+    return QuadraticForm("mahalanobis", "VI", VI)

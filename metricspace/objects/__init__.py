@@ -1,7 +1,7 @@
 """Containers: what the user has, validated once and laid out for kernels.
 
 - `Rows`: vectors, or rows of integer codes, in one matrix;
-- `Strings`: Unicode strings, as ragged codes of the symbols that occur in them;
+- `Sequences`: sequences of hashable tokens, as ragged codes; `Strings` and `ByteStrings` are special cases;
 - `Sets`: sets of hashable items, as ragged codes;
 - `SparseRows`: rows of a sparse matrix, as the sets of their columns that are not zero;
 - `Bits`: rows of booleans or of packed bits, as the sets of their places that are set;
@@ -20,9 +20,9 @@ from .handles import Handles
 from .matrix import Matrix
 from .pointsets import PointSets
 from .rows import Rows
+from .sequences import Sequences, sequences_of
 from .sets import Sets
 from .sparse import SparseRows
-from .strings import Strings
 from .trees import Trees
 
 __all__ = [
@@ -33,8 +33,9 @@ __all__ = [
     "Objects",
     "PointSets",
     "Rows",
+    "Sequences",
     "Sets",
     "SparseRows",
-    "Strings",
     "Trees",
+    "sequences_of",
 ]

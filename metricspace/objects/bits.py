@@ -7,9 +7,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import InvalidArgument, WrongType
+from ..errors import WrongType
 from .base import Objects, Positions, appended
-from .rows import as_matrix
+from .rows import as_matrix, refuse_empty
 
 
 class Bits(Objects):
@@ -40,10 +40,7 @@ class Bits(Objects):
             If `data` is no matrix of booleans, or of uint8 if it is packed.
         """
         rows = as_matrix(data)
-        if len(rows) == 0:
-            raise InvalidArgument("expected at least one row, given none")
-        if rows.shape[1] == 0:
-            raise InvalidArgument(f"expected at least one column, given an array of shape {rows.shape}")
+        refuse_empty(rows)
         return cls(_in_words(rows, packed), rows.shape[1], packed)
 
     def __len__(self) -> int:

@@ -14,6 +14,8 @@ from .base import Objects, Positions, appended, refuse_single
 # Beyond these, squares of differences would overflow (float32) or the sums of them (float64).
 _LARGEST = {np.dtype(np.float32): 1e15, np.dtype(np.float64): 1e150}
 
+_CODES = (np.uint8, np.int32, np.int64)
+
 
 class Rows(Objects):
     """Vectors in one C-contiguous matrix.
@@ -40,20 +42,29 @@ class Rows(Objects):
         InvalidArgument
             If it is empty, holds NaN or infinity, or numbers too large to square.
         """
-        return cls(finite(as_matrix(data)))
+        return cls(cls.checked(finite(as_matrix(data))))
+
+    @classmethod
+    def checked(cls, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return vectors, or complain of those that this kind of rows does not allow."""
+        return rows
 
     @classmethod
     def codes(cls, data: Any) -> Self:
-        """Validate rows of whole numbers, kept as uint8 or int64."""
+        """Validate rows of whole numbers: kept as uint8, int32 or int64, the least that holds their type."""
         matrix = as_matrix(data)
         if matrix.dtype.kind == "f":
-            if not np.array_equal(matrix, np.rint(matrix)):
+            whole = np.rint(matrix)
+            if not (np.array_equal(matrix, whole) and np.abs(whole).max(initial=0.0) < 2.0**63):
                 raise WrongType(
-                    "expected rows of whole numbers (codes), given fractions or NaN: "
+                    "expected rows of whole numbers (codes), given fractions, NaN or numbers beyond 64 bits: "
                     "round them first, or use a metric on vectors"
                 )
             matrix = matrix.astype(np.int64)
-        return cls(np.ascontiguousarray(matrix, np.uint8 if matrix.dtype.itemsize == 1 else np.int64))
+        if matrix.dtype.kind == "u" and matrix.dtype.itemsize == 8 and matrix.max(initial=0) >= 2**63:
+            raise WrongType("expected codes below 2**63, given larger ones: number the different codes")
+        kept = next(kept for kept in _CODES if np.can_cast(matrix.dtype, kept) or kept is np.int64)
+        return cls(np.ascontiguousarray(matrix, kept))
 
     @classmethod
     def any(cls, data: npt.NDArray[Any]) -> Self:
@@ -70,14 +81,14 @@ class Rows(Objects):
         own = self.rows
         width = own.shape[1]
         if own.dtype.kind == "f":
-            given = finite(as_matrix(data, width), allow_empty=True)
+            given = self.checked(finite(as_matrix(data, width), allow_empty=True))
         else:
             given = type(self).codes(as_matrix(data, width)).rows
-            if own.dtype == np.uint8 and given.dtype != np.uint8:
-                # Codes beyond a byte equal none of the stored ones; any two that do not occur would do.
+            held = np.iinfo(own.dtype)
+            if given.size and not held.min <= given.min() <= given.max() <= held.max:
                 raise InvalidArgument(
-                    "expected codes of one byte like the indexed ones, given wider integers: "
-                    "convert both to the same integer type"
+                    f"expected codes from {held.min} to {held.max} like the indexed ones ({own.dtype}), "
+                    f"given some from {given.min()} to {given.max()}: index them in a wider integer type"
                 )
         return type(self)(np.ascontiguousarray(given, own.dtype))
 
@@ -132,12 +143,17 @@ def _described(data: Any) -> str:
     return name if first is None else f"a {name} of {type(first).__name__}"
 
 
-def finite(matrix: npt.NDArray[Any], allow_empty: bool = False) -> npt.NDArray[Any]:
-    """Return a C-contiguous float matrix without NaN, infinity or numbers too large."""
+def refuse_empty(matrix: npt.NDArray[Any], allow_empty: bool = False) -> None:
+    """Refuse a matrix without rows, unless that is allowed, or without columns."""
     if matrix.shape[0] == 0 and not allow_empty:
         raise InvalidArgument("expected at least one object, given none")
     if matrix.shape[1] == 0 and matrix.shape[0] > 0:
         raise InvalidArgument(f"expected at least one dimension, given an array of shape {matrix.shape}")
+
+
+def finite(matrix: npt.NDArray[Any], allow_empty: bool = False) -> npt.NDArray[Any]:
+    """Return a C-contiguous float matrix without NaN, infinity or numbers too large."""
+    refuse_empty(matrix, allow_empty)
     largest = float(np.abs(matrix, dtype=np.float64).max(initial=0.0)) if matrix.dtype.kind in "iu" else 0.0
     if matrix.dtype.kind in "iub":
         if largest > 2**53:
