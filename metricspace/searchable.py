@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +23,6 @@ from .laws import Bound, Metric
 from .objects import Objects
 from .queries import joins
 from .traversal import Desk
-
-if TYPE_CHECKING:
-    pass
 
 
 class Searchable:

@@ -42,12 +42,13 @@ class Found:
     @classmethod
     def joined(cls, parts: list[Found]) -> Found:
         """Return the pairs of all parts."""
-        nothing = cls(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), 0)
-        every = [nothing, *parts]
-        columns = (
-            np.concatenate([getattr(part, name) for part in every]) for name in ("here", "there", "distances")
+        every = [cls(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), 0), *parts]
+        return cls(
+            np.concatenate([part.here for part in every]),
+            np.concatenate([part.there for part in every]),
+            np.concatenate([part.distances for part in every]),
+            sum(part.cost for part in every),
         )
-        return cls(*columns, sum(part.cost for part in every))
 
     def taken(self, order: Positions) -> Found:
         """Return these pairs in this order."""
