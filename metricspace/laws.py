@@ -90,8 +90,8 @@ class Bound:
         count = len(self.asked)
         columns = np.arange(len(self.objects)) if columns is None else columns
         out = np.empty((count, len(columns)))
-        # Between chunks an interrupt is noticed; a chunk is some thousands of distances.
-        chunk = max(1, 4096 // max(len(columns), 1))
+        # Between chunks an interrupt is noticed.
+        chunk = max(1, (65_536 if self.metric.native else 1024) // max(len(columns), 1))
         waiting = list(range(0, count, chunk))[::-1]
         rooms = []
 
