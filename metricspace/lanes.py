@@ -177,6 +177,7 @@ def count_up_to(changes: Array, limit: float) -> int:
 
 
 GROUP = 8  # strings that share a lane of the bounds
+_STRETCH = 64  # lanes that are looked at one by one if any is within the limit
 
 
 class LaneSpace(NamedTuple):
@@ -240,10 +241,12 @@ def _(space: LaneSpace) -> bool:
 
 
 @estimates.of(LaneSpace)
-def _(space: LaneSpace, first: int, query: Any, limit: float, out: Array) -> tuple[int, int, int]:
+def _(
+    space: LaneSpace, first: int, query: Any, limit: float, out: Array, places: Array
+) -> tuple[int, int, int]:
     block, length = first // BLOCK, query.codes.shape[0]
     if space.lanes.bits[block] == 0:
-        return estimates(space.plain, first, query.pattern, limit, out)
+        return estimates(space.plain, first, query.pattern, limit, out, places)
     if out_of_reach(space.lanes, block, length, limit):
         return 0, 0, 0
     bounds = 0
@@ -257,10 +260,17 @@ def _(space: LaneSpace, first: int, query: Any, limit: float, out: Array) -> tup
         if count_up_to(query.bounds[part : part + BLOCK // GROUP], limit - length) == 0:
             return 0, 0, bounds
     advance(space.lanes, block, query.codes, query.offsets, query.changes)
-    near = count_up_to(query.changes[: out.shape[0]], limit - length)
-    if near > 0:
-        for j in range(out.shape[0]):
-            out[j] = np.float64(length + query.changes[j])
+    near = 0
+    for start in range(0, out.shape[0], _STRETCH):
+        part = query.changes[start : min(start + _STRETCH, out.shape[0])]
+        left = count_up_to(part, limit - length)
+        j = 0
+        while left > 0:
+            if part[j] <= limit - length:
+                out[near], places[near] = np.float64(length + part[j]), start + j
+                near += 1
+                left -= 1
+            j += 1
     return out.shape[0], near, bounds
 
 

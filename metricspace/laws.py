@@ -96,13 +96,14 @@ class Bound:
         rooms = []
 
         def work() -> None:
-            room, scratch = make_room(self.metric.words(self.asked)), np.empty(BLOCK)
+            room = make_room(self.metric.words(self.asked))
+            found, places = np.empty(BLOCK), np.empty(BLOCK, np.int64)
             rooms.append(room)
             while waiting and not room.fault[0]:
                 with contextlib.suppress(IndexError):  # another thread was quicker
                     first = waiting.pop()
                     last = min(first + chunk, count)
-                    fill_distances(self.space, self.queries, first, last, columns, room, scratch, out)
+                    fill_distances(self.space, self.queries, first, last, columns, room, found, places, out)
 
         jobs = threads.jobs(n_jobs) if self.metric.native else 1
         if self.metric.native and jobs == 1:
