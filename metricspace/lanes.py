@@ -23,9 +23,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from .ids import Positions
 from .kernels import Array, kernel
 from .simd import TILE, advance_8, advance_16, advance_32, advance_64
-from .space import BLOCK
+from .space import BLOCK, Room, at_least, batches, estimates, home, prepare, within
 
 LONGEST = 64  # symbols of a string that fits into a lane
 
@@ -170,3 +171,127 @@ def count_up_to(changes: Array, limit: float) -> int:
     for j in range(changes.shape[0]):
         count += changes[j] <= most
     return count
+
+
+# --- the space for scans ------------------------------------------------------------------------------
+
+
+GROUP = 8  # strings that share a lane of the bounds
+_STRETCH = 64  # lanes that are looked at one by one if any is within the limit
+
+
+class LaneSpace(NamedTuple):
+    """Strings in lanes, groups of them in lanes, and as they are for those that are too long."""
+
+    lanes: Lanes
+    groups: Lanes
+    plain: Any
+
+
+class LaneQuery(NamedTuple):
+    """A query in codes, scratch for the lanes, and the query for strings one by one."""
+
+    codes: Array
+    offsets: Array  # int64
+    changes: Array  # int8: to a block of strings
+    bounds: Array  # int8: to a block of groups
+    bounded: Array  # int64 (1,): which block of groups that is
+    home: int  # the first string in the first block that reaches its length
+    pattern: Any
+
+
+_BYTES = BLOCK // 8  # words that hold a byte for each of a block
+SCRATCH = 2 * _BYTES + 1
+
+
+@prepare.of(LaneSpace)
+def _(space: LaneSpace, queries: Any, i: int, room: Room) -> Any:
+    codes = queries.codes[queries.starts[i] : queries.starts[i + 1]]
+    changes = room.words[:_BYTES].view(np.int8)
+    bounds = room.words[_BYTES : 2 * _BYTES].view(np.int8)
+    bounded = room.words[2 * _BYTES : SCRATCH].view(np.int64)
+    bounded[0] = -1
+    offsets = room.words[SCRATCH : SCRATCH + codes.shape[0]].view(np.int64)
+    middle, last = 0, space.lanes.longest.shape[0] - 1
+    while middle < last and space.lanes.longest[middle] < codes.shape[0]:
+        middle += 1
+    rest = Room(room.words[SCRATCH + codes.shape[0] :], room.frame, room.fault)
+    pattern = prepare(space.plain, queries, i, rest)
+    return LaneQuery(codes, offsets, changes, bounds, bounded, middle * BLOCK, pattern)
+
+
+@home.of(LaneSpace)
+def _(space: LaneSpace, query: Any) -> int:
+    return query.home
+
+
+@at_least.of(LaneSpace)
+def _(space: LaneSpace, i: int, query: Any) -> float:
+    return at_least(space.plain, i, query.pattern)
+
+
+@within.of(LaneSpace)
+def _(space: LaneSpace, i: int, query: Any, limit: float) -> float:
+    return within(space.plain, i, query.pattern, limit)
+
+
+@batches.of(LaneSpace)
+def _(space: LaneSpace) -> bool:
+    return True
+
+
+@estimates.of(LaneSpace)
+def _(
+    space: LaneSpace, first: int, query: Any, limit: float, out: Array, places: Array
+) -> tuple[int, int, int]:
+    block, length = first // BLOCK, query.codes.shape[0]
+    if space.lanes.bits[block] == 0:
+        return estimates(space.plain, first, query.pattern, limit, out, places)
+    if out_of_reach(space.lanes, block, length, limit):
+        return 0, 0, 0
+    bounds = 0
+    wide = block // GROUP
+    if limit < np.inf and space.groups.bits[wide] > 0:
+        if query.bounded[0] != wide:
+            advance(space.groups, wide, query.codes, query.offsets, query.bounds)
+            query.bounded[0] = wide
+            bounds = BLOCK
+        part = block % GROUP * (BLOCK // GROUP)
+        if count_up_to(query.bounds[part : part + BLOCK // GROUP], limit - length) == 0:
+            return 0, 0, bounds
+    advance(space.lanes, block, query.codes, query.offsets, query.changes)
+    near = 0
+    for start in range(0, out.shape[0], _STRETCH):
+        part = query.changes[start : min(start + _STRETCH, out.shape[0])]
+        left = count_up_to(part, limit - length)
+        j = 0
+        while left > 0:
+            if part[j] <= limit - length:
+                out[near], places[near] = np.float64(length + part[j]), start + j
+                near += 1
+                left -= 1
+            j += 1
+    return out.shape[0], near, bounds
+
+
+def in_lanes(
+    starts: npt.NDArray[np.int64], codes: npt.NDArray[Any], alphabet: int
+) -> tuple[Lanes, Lanes] | tuple[()]:
+    """Return strings in lanes, one by one and in groups; nothing if that takes far more than the strings.
+
+    Parameters
+    ----------
+    starts, codes, alphabet
+        As for `laid_out`.
+    """
+    # Dozens of symbols take some 60 bytes for each of a string; thousands of them could take far more.
+    most = 256 * codes.nbytes + 2**20
+    single, groups = (laid_out(starts, codes, alphabet, most, size) for size in (1, GROUP))
+    return () if single is None or groups is None else (single, groups)
+
+
+def by_length_and_end(starts: npt.NDArray[np.int64], codes: npt.NDArray[Any]) -> Positions:
+    """Return an order by length, then by the last symbols: strings that end alike lie together."""
+    lengths = np.diff(starts)
+    ends = [np.where(lengths > k, codes[np.maximum(starts[1:] - 1 - k, 0)], 0) for k in range(8)]
+    return np.lexsort([*ends[::-1], lengths])

@@ -90,19 +90,20 @@ class Bound:
         count = len(self.asked)
         columns = np.arange(len(self.objects)) if columns is None else columns
         out = np.empty((count, len(columns)))
-        # Between chunks an interrupt is noticed; a chunk is some thousands of distances.
-        chunk = max(1, 4096 // max(len(columns), 1))
+        # Between chunks an interrupt is noticed.
+        chunk = max(1, (65_536 if self.metric.native else 1024) // max(len(columns), 1))
         waiting = list(range(0, count, chunk))[::-1]
         rooms = []
 
         def work() -> None:
-            room, scratch = make_room(self.metric.words(self.asked)), np.empty(BLOCK)
+            room = make_room(self.metric.words(self.asked))
+            found, places = np.empty(BLOCK), np.empty(BLOCK, np.int64)
             rooms.append(room)
             while waiting and not room.fault[0]:
                 with contextlib.suppress(IndexError):  # another thread was quicker
                     first = waiting.pop()
                     last = min(first + chunk, count)
-                    fill_distances(self.space, self.queries, first, last, columns, room, scratch, out)
+                    fill_distances(self.space, self.queries, first, last, columns, room, found, places, out)
 
         jobs = threads.jobs(n_jobs) if self.metric.native else 1
         if self.metric.native and jobs == 1:

@@ -143,7 +143,8 @@ def norms(arrays: Callable[..., Any], rows: npt.NDArray[Any]) -> Images:
     space, origin = arrays(rows), arrays(np.zeros((1, rows.shape[1]), rows.dtype))
     out = np.empty((1, len(rows)))
     both = (addressed(space), addressed(origin)) if COMPILED else (space, origin)
-    fill_distances(both[0], both[1], 0, 1, np.arange(len(rows)), make_room(1), np.empty(BLOCK), out)
+    columns, found, places = np.arange(len(rows)), np.empty(BLOCK), np.empty(BLOCK, np.int64)
+    fill_distances(both[0], both[1], 0, 1, columns, make_room(1), found, places, out)
     return out[0]
 
 

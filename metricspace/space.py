@@ -100,12 +100,13 @@ def batches(space: Any) -> Any:
 
 
 @generic
-def estimates(space: Any, first: int, query: Any, limit: float, out: Array) -> Any:
+def estimates(space: Any, first: int, query: Any, limit: float, out: Array, places: Array) -> Any:
     """Estimate as many consecutive objects as `out` holds, as by `estimate_within`.
 
-    Returns how many were measured, for what is known to be beyond the limit need not be; how many are
-    within the limit, and where none is, nothing need be written; and how many surrogates were evaluated.
-    Scans ask for `BLOCK` objects, from a multiple of that on, or for what is left at the end.
+    Writes the estimates within the limit, without gaps, and beside each in `places` which of the objects it
+    is of. Returns how many were measured, for what is known to be beyond the limit need not be; how many are
+    within it; and how many surrogates were evaluated. Scans ask for `BLOCK` objects, from a multiple of that
+    on, or for what is left at the end.
     """
 
 
@@ -153,14 +154,14 @@ def _(space: Any) -> bool:
 
 
 @estimates.of(object)
-def _(space: Any, first: int, query: Any, limit: float, out: Array) -> tuple[int, int, int]:
+def _(space: Any, first: int, query: Any, limit: float, out: Array, places: Array) -> tuple[int, int, int]:
     measured = near = 0
     for j in range(out.shape[0]):
-        out[j] = np.inf
-        if limit == np.inf or at_least(space, first + j, query) <= limit:
-            out[j] = estimate_within(space, first + j, query, limit)
+        if at_least(space, first + j, query) <= limit:
+            out[near] = estimate_within(space, first + j, query, limit)
+            places[near] = j
             measured += 1
-            near += out[j] <= limit
+            near += out[near] <= limit
     return measured, near, 0
 
 
@@ -181,25 +182,34 @@ def _(space: RowSpace, queries: RowSpace, i: int, room: Room) -> Any:
 
 @kernel
 def fill_distances(
-    space: Any, queries: Any, first: int, last: int, columns: Array, room: Room, scratch: Array, out: Array
+    space: Any,
+    queries: Any,
+    first: int,
+    last: int,
+    columns: Array,
+    room: Room,
+    found: Array,
+    places: Array,
+    out: Array,
 ) -> None:
     """Write the canonical distances of queries `first` to `last` to all objects.
 
-    Object j goes to column ``columns[j]``; ``scratch`` has room for `BLOCK` distances.
+    Object j goes to column ``columns[j]``; ``found`` and ``places`` have room for `BLOCK` of them.
     """
     for i in range(first, last):
         query = prepare(space, queries, i, room)
+        if not batches(space):
+            for j in range(columns.shape[0]):
+                out[i, columns[j]] = distance(space, j, query)
+            continue
         for start in range(0, columns.shape[0], BLOCK):
-            found = scratch[: min(BLOCK, columns.shape[0] - start)]
-            if batches(space):
-                estimates(space, start, query, np.inf, found)
-            for j in range(found.shape[0]):
-                slot = start + j
-                out[i, columns[slot]] = (
-                    settle(space, slot, query, found[j]) if batches(space) else distance(space, slot, query)
-                )
-            if room.fault[0] != 0:
-                return
+            size = min(BLOCK, columns.shape[0] - start)
+            _, near, _ = estimates(space, start, query, np.inf, found[:size], places)
+            for k in range(near):
+                slot = start + places[k]
+                out[i, columns[slot]] = settle(space, slot, query, found[k])
+        if room.fault[0] != 0:
+            return
 
 
 # --- metrics called by address -----------------------------------------------------------------------

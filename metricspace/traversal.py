@@ -181,17 +181,12 @@ def consider_block(space: Any, first: int, last: int, query: Any, answer: Answer
         for slot in range(first, last):
             consider(space, slot, desk.bound[0], query, answer, desk)
         return
-    found = desk.pool_keys[: last - first]
-    limit = answer.reals[ADMIT]
-    measured, near, bounds = estimates(space, first, query, limit, found)
+    found, places = desk.pool_keys[: last - first], desk.pool_slots
+    measured, near, bounds = estimates(space, first, query, answer.reals[ADMIT], found, places)
     answer.wholes[COST] += measured
     answer.wholes[BOUNDS] += bounds
-    j = 0
-    while near > 0:
-        if found[j] <= limit:
-            offer_measured(space, first + j, found[j], query, answer, desk)
-            near -= 1
-        j += 1
+    for k in range(near):
+        offer_measured(space, first + places[k], found[k], query, answer, desk)
 
 
 @kernel

@@ -1,9 +1,11 @@
 """The benchmarks run, on small data, and their results become Markdown."""
 
+import importlib
+
 import numpy as np
 import pytest
 
-from benchmarks import memory, report, startup, structures, usermetric, vptree, workloads
+from benchmarks import distances, memory, report, startup, structures, usermetric, vptree, workloads
 from docs import tables
 
 
@@ -29,6 +31,26 @@ def test_benchmark_runs(benchmark, sizes, monkeypatch, tmp_path):
     report.write("some", result)
     assert report.read(tmp_path / "results" / "some.json") == result
     assert report.markdown(result).count("\n") > len(result.rows)
+
+
+@pytest.mark.parametrize(
+    ("family", "needs"),
+    [
+        ("sequences", ("rapidfuzz",)),
+        ("trees", ("apted", "zss")),
+        ("sets", ()),
+        ("pointsets", ()),
+        ("vectors", ("faiss",)),
+    ],
+)
+def test_distances_agree_with_the_peers(family, needs):
+    for package in needs:
+        pytest.importorskip(package)
+    rows = importlib.import_module(f"benchmarks.distances.{family}").rows(small=True)
+    assert family in distances.FAMILIES
+    for row in rows:
+        assert list(row) == list(rows[0])
+        assert row["ratio"] == pytest.approx(row["peer: ns a pair"] / row["ours: ns a pair"])
 
 
 def test_structures_agree_with_the_scan():

@@ -121,7 +121,7 @@ print(hits.ids[0, 0], hits.distances[0, 0].round(3))
         ("indexes/linear.py", "consider_block(space, start,", "consider_block(space, start + 40,",
          "manhattan", "LinearScan", ["-1", "inf"]),
         # a constant
-        ("metrics/strings.py", "_ALL = ~np.uint64(0)", "_ALL = np.uint64(1)", "levenshtein", "VPTree",
+        ("metrics/sequences.py", "_ALL = ~np.uint64(0)", "_ALL = np.uint64(1)", "levenshtein", "VPTree",
          ["0", "4.0"]),
     ],
 )  # fmt: skip

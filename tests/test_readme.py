@@ -24,7 +24,19 @@ def test_the_readme_runs(tmp_path, monkeypatch):
     assert (tmp_path / "vectors.index").exists()
 
 
-PAGES = sorted((ROOT / "docs" / "metrics").glob("*.md"))
+PAGES = [page for page in sorted((ROOT / "docs" / "metrics").glob("*.md")) if page.stem != "README"]
+
+
+def test_every_metric_has_its_laws_on_the_page():
+    import metricspace as ms
+
+    page = (ROOT / "docs" / "metrics" / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.*) \|(.*)\|(.*)\|(.*)\|(.*)\|$", page, re.MULTILINE)
+    params = {"minkowski": {"p": 3}, "quadratic_form": {"matrix": [[1.0]]}, "mahalanobis": {"VI": [[1.0]]}}
+    stated = {name: "✓" in hilbert for names, hilbert, *_ in rows for name in re.findall(r"`(\w+)`", names)}
+    stated |= {"minkowski": False}  # which is in both rows, by its parameters
+    for name in ms.metrics():
+        assert ms.metric(name, **params.get(name, {})).laws.hilbert == stated[name], name
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])

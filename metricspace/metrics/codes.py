@@ -50,19 +50,18 @@ def _(space: WordsSpace) -> bool:
 
 
 @estimates.of(WordsSpace)
-def _(space: WordsSpace, first: int, query: Any, limit: float, out: Array) -> tuple[int, int, int]:
+def _(
+    space: WordsSpace, first: int, query: Any, limit: float, out: Array, places: Array
+) -> tuple[int, int, int]:
     most = np.int64(min(limit, 2.0**62))
     near = j = 0
     while j < out.shape[0]:
         stop = min(j + 8, out.shape[0])
         whole = query.row.shape[0] % 4 == 0 and stop == j + 8
-        if whole and eight_beyond(space.rows, first + j, query.row, most):
+        if not (whole and eight_beyond(space.rows, first + j, query.row, most)):
             for k in range(j, stop):
-                out[k] = np.inf
-        else:
-            for k in range(j, stop):
-                out[k] = np.float64(count_unequal_bits(space.rows[first + k], query.row))
-                near += out[k] <= limit
+                out[near], places[near] = np.float64(count_unequal_bits(space.rows[first + k], query.row)), k
+                near += out[near] <= limit
         j = stop
     return out.shape[0], near, 0
 

@@ -19,11 +19,11 @@ from ..bounds import Slack
 from ..costs import BLANK, OTHER, EditCosts, Given
 from ..ids import Positions
 from ..kernels import Array, kernel
-from ..lanes import Lanes, advance, count_up_to, laid_out, out_of_reach
+from ..lanes import SCRATCH, LaneSpace, by_length_and_end, in_lanes
 from ..laws import TRIANGLE, Metric, register
 from ..objects import Objects, Sequences, sequences_of
 from ..simd import popcount
-from ..space import BLOCK, Room, at_least, batches, estimates, home, prepare, within
+from ..space import Room, at_least, prepare, within
 
 _ONE = np.uint64(1)
 _ALL = ~np.uint64(0)
@@ -188,112 +188,6 @@ def _advance(query: Any, row: int, start: int, stop: int, bottom: int) -> int:
     return change
 
 
-# --- in lanes, for scans ------------------------------------------------------------------------------
-
-
-GROUP = 8  # strings that share a lane of the bounds
-
-
-class LaneSpace(NamedTuple):
-    """Strings in lanes, groups of them in lanes, and as they are for those that are too long."""
-
-    lanes: Lanes
-    groups: Lanes
-    plain: LevenshteinSpace
-
-
-class LaneQuery(NamedTuple):
-    """A query in codes, scratch for the lanes, and the query for strings one by one."""
-
-    codes: Array
-    offsets: Array  # int64
-    changes: Array  # int8: to a block of strings
-    bounds: Array  # int8: to a block of groups
-    bounded: Array  # int64 (1,): which block of groups that is
-    home: int  # the first string in the first block that reaches its length
-    pattern: Pattern
-
-
-_BYTES = BLOCK // 8  # words that hold a byte for each of a block
-SCRATCH = 2 * _BYTES + 1
-
-
-@prepare.of(LaneSpace)
-def _(space: LaneSpace, queries: LevenshteinSpace, i: int, room: Room) -> Any:
-    codes = queries.codes[queries.starts[i] : queries.starts[i + 1]]
-    changes = room.words[:_BYTES].view(np.int8)
-    bounds = room.words[_BYTES : 2 * _BYTES].view(np.int8)
-    bounded = room.words[2 * _BYTES : SCRATCH].view(np.int64)
-    bounded[0] = -1
-    offsets = room.words[SCRATCH : SCRATCH + codes.shape[0]].view(np.int64)
-    middle, last = 0, space.lanes.longest.shape[0] - 1
-    while middle < last and space.lanes.longest[middle] < codes.shape[0]:
-        middle += 1
-    rest = Room(room.words[SCRATCH + codes.shape[0] :], room.frame, room.fault)
-    pattern = prepare(space.plain, queries, i, rest)
-    return LaneQuery(codes, offsets, changes, bounds, bounded, middle * BLOCK, pattern)
-
-
-@home.of(LaneSpace)
-def _(space: LaneSpace, query: Any) -> int:
-    return query.home
-
-
-@at_least.of(LaneSpace)
-def _(space: LaneSpace, i: int, query: Any) -> float:
-    return at_least(space.plain, i, query.pattern)
-
-
-@within.of(LaneSpace)
-def _(space: LaneSpace, i: int, query: Any, limit: float) -> float:
-    return within(space.plain, i, query.pattern, limit)
-
-
-@batches.of(LaneSpace)
-def _(space: LaneSpace) -> bool:
-    return True
-
-
-@estimates.of(LaneSpace)
-def _(space: LaneSpace, first: int, query: Any, limit: float, out: Array) -> tuple[int, int, int]:
-    block, length = first // BLOCK, query.codes.shape[0]
-    if space.lanes.bits[block] == 0:
-        return estimates(space.plain, first, query.pattern, limit, out)
-    if out_of_reach(space.lanes, block, length, limit):
-        return 0, 0, 0
-    bounds = 0
-    wide = block // GROUP
-    if limit < np.inf and space.groups.bits[wide] > 0:
-        if query.bounded[0] != wide:
-            advance(space.groups, wide, query.codes, query.offsets, query.bounds)
-            query.bounded[0] = wide
-            bounds = BLOCK
-        part = block % GROUP * (BLOCK // GROUP)
-        if count_up_to(query.bounds[part : part + BLOCK // GROUP], limit - length) == 0:
-            return 0, 0, bounds
-    advance(space.lanes, block, query.codes, query.offsets, query.changes)
-    near = count_up_to(query.changes[: out.shape[0]], limit - length)
-    if near > 0:
-        for j in range(out.shape[0]):
-            out[j] = np.float64(length + query.changes[j])
-    return out.shape[0], near, bounds
-
-
-def _lanes(objects: Sequences) -> tuple[Lanes, Lanes] | None:
-    """Return strings in lanes, one by one and in groups, unless that takes far more than the strings."""
-    # Dozens of symbols take some 60 bytes for each of a string; thousands of them could take far more.
-    most = 256 * objects.codes.nbytes + 2**20
-    made = [laid_out(objects.starts, objects.codes, objects.alphabet, most, group) for group in (1, GROUP)]
-    return None if made[0] is None or made[1] is None else (made[0], made[1])
-
-
-def _by_length_and_end(starts: npt.NDArray[np.int64], codes: npt.NDArray[Any]) -> Positions:
-    """Return an order by length, then by the last symbols: strings that end alike lie together."""
-    lengths = np.diff(starts)
-    ends = [np.where(lengths > k, codes[np.maximum(starts[1:] - 1 - k, 0)], 0) for k in range(8)]
-    return np.lexsort([*ends[::-1], lengths])
-
-
 # --- costs of their own --------------------------------------------------------------------------------
 
 
@@ -388,6 +282,10 @@ def _signatures(objects: Sequences) -> npt.NDArray[np.uint64]:
     return marks
 
 
+def _lanes(objects: Sequences) -> tuple[Any, ...]:
+    return in_lanes(objects.starts, objects.codes, objects.alphabet)
+
+
 class Levenshtein(Metric):
     """The least number of insertions, deletions and replacements that turn one sequence into the other."""
 
@@ -410,11 +308,11 @@ class Levenshtein(Metric):
 
     def arranged(self, objects: Objects) -> Positions | None:
         held = _sequences(objects)
-        return _by_length_and_end(held.starts, held.codes) if len(held.codes) else None
+        return by_length_and_end(held.starts, held.codes) if len(held.codes) else None
 
     def scanned(self, objects: Objects) -> Any:
         plain, lanes = self.space(objects), _sequences(objects).derived(_lanes)
-        return plain if lanes is None else LaneSpace(*lanes, plain)
+        return LaneSpace(lanes[0], lanes[1], plain) if lanes else plain
 
     def error(self, objects: Objects) -> Slack:
         return Slack(0.0, 0.0)
