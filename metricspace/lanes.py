@@ -127,9 +127,9 @@ def _fill(starts: Array, codes: Array, group: int, lanes: Lanes) -> None:
 
 
 @kernel
-def out_of_reach(lanes: Lanes, block: int, length: int, limit: float) -> bool:
-    """Whether the lengths alone put every string of a block beyond a limit."""
-    return lanes.shortest[block] - length > limit or length - lanes.longest[block] > limit
+def beyond_lengths(lanes: Lanes, first: int, last: int, length: int) -> float:
+    """Return by how much a length lies beyond those of the strings of some blocks, in order of length."""
+    return np.float64(max(lanes.shortest[first] - length, length - lanes.longest[last], 0))
 
 
 @kernel

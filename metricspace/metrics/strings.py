@@ -19,11 +19,11 @@ from ..bounds import Slack
 from ..costs import BLANK, OTHER, EditCosts, Given
 from ..ids import Positions
 from ..kernels import Array, kernel
-from ..lanes import Lanes, advance, count_up_to, laid_out, out_of_reach
+from ..lanes import Lanes, advance, beyond_lengths, count_up_to, laid_out
 from ..laws import TRIANGLE, Metric, register
 from ..objects import Objects, Sequences, sequences_of
 from ..simd import popcount
-from ..space import BLOCK, Room, at_least, batches, estimates, home, prepare, within
+from ..space import BLOCK, Room, at_least, batches, estimates, home, prepare, span_at_least, within
 
 _ONE = np.uint64(1)
 _ALL = ~np.uint64(0)
@@ -244,6 +244,11 @@ def _(space: LaneSpace, i: int, query: Any) -> float:
     return at_least(space.plain, i, query.pattern)
 
 
+@span_at_least.of(LaneSpace)
+def _(space: LaneSpace, first: int, last: int, query: Any) -> float:
+    return beyond_lengths(space.lanes, first // BLOCK, (last - 1) // BLOCK, query.codes.shape[0])
+
+
 @within.of(LaneSpace)
 def _(space: LaneSpace, i: int, query: Any, limit: float) -> float:
     return within(space.plain, i, query.pattern, limit)
@@ -259,7 +264,7 @@ def _(space: LaneSpace, first: int, query: Any, limit: float, out: Array) -> tup
     block, length = first // BLOCK, query.codes.shape[0]
     if space.lanes.bits[block] == 0:
         return estimates(space.plain, first, query.pattern, limit, out)
-    if out_of_reach(space.lanes, block, length, limit):
+    if beyond_lengths(space.lanes, block, block, length) > limit:
         return 0, 0, 0
     bounds = 0
     wide = block // GROUP

@@ -19,8 +19,11 @@ import numpy.typing as npt
 
 from ..answer import COST, FOUND, RANGE
 from ..batch import Batch
+from ..errors import InvalidArgument
 from ..hits import Pairs
 from ..ids import Ids, Positions
+from ..kernels import Array, kernel
+from ..laws import Metric
 from ..objects import Objects
 from ..progress import shown
 
@@ -56,7 +59,12 @@ class Found:
 
     def by_place(self) -> Found:
         """Return the pairs by (here, there)."""
-        return self.taken(np.lexsort((self.there, self.here)))
+        order = np.arange(len(self.here))
+        for keys in (self.there, self.here):  # a sort by counting, which keeps what is equal in its order
+            ordered = np.empty_like(order)
+            _sort(keys, order, np.zeros(keys.max(initial=0) + 2, np.int64), ordered)
+            order = ordered
+        return self.taken(order)
 
     def by_distance(self, most: int) -> Found:
         """Return the closest pairs, by (distance, here, there)."""
@@ -70,6 +78,18 @@ class Found:
         )  # fmt: skip
 
 
+@kernel
+def _sort(keys: Array, order: Array, places: Array, ordered: Array) -> None:
+    """Write `order` by the keys of what it names; ``places`` has a zero for each key, and one more."""
+    for key in keys:
+        places[key + 1] += 1
+    for key in range(1, places.shape[0]):
+        places[key] += places[key - 1]
+    for i in order:
+        ordered[places[keys[i]]] = i
+        places[keys[i]] += 1
+
+
 class Other:
     """The other side of a join: objects, encoded for the index, and what they are called."""
 
@@ -78,6 +98,8 @@ class Other:
 
         self.build_cost = index.build_cost
         if isinstance(other, Searchable):
+            other._fitted()
+            _refuse_other_metric(index.metric, other.metric)
             slots = live(other)
             self.asked = index._objects.encode(other._objects.give(slots))
             self.positions, self.ids = other._order[slots], other._ids
@@ -85,6 +107,15 @@ class Other:
             self.asked = index._objects.encode(other)
             self.positions = np.arange(len(self.asked))
             self.ids = Ids(len(self.asked))
+
+
+def _refuse_other_metric(own: Metric, other: Metric) -> None:
+    """Complain if two metrics differ in name, parameters or the user's function."""
+    if (own.name, own.params, own.function) != (other.name, other.params, other.function):
+        raise InvalidArgument(
+            f"expected an index under {own!r}, like the one that is asked, given one under {other!r}: "
+            "pass the objects themselves, or index them under the same metric"
+        )
 
 
 def live(index: Searchable) -> Positions:
