@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..answer import COST, FOUND, RANGE
+from ..answer import COST, FOUND, PAIRS
 from ..batch import Batch
 from ..errors import InvalidArgument
 from ..hits import Pairs
@@ -59,12 +59,15 @@ class Found:
 
     def by_place(self) -> Found:
         """Return the pairs by (here, there)."""
-        order = np.arange(len(self.here))
-        for keys in (self.there, self.here):  # a sort by counting, which keeps what is equal in its order
-            ordered = np.empty_like(order)
-            _sort(keys, order, np.zeros(keys.max(initial=0) + 2, np.int64), ordered)
-            order = ordered
-        return self.taken(order)
+        sizes = [int(keys.max(initial=0)) + 2 for keys in (self.there, self.here)]
+        places, others = (np.zeros(size, np.int64) for size in sizes)
+        made = Found(*(np.empty_like(a) for a in (self.here, self.there, self.distances)), self.cost)
+        order = np.empty_like(self.here)
+        _by_counting(
+            self.here, self.there, self.distances, places, others, order,
+            made.here, made.there, made.distances,
+        )  # fmt: skip
+        return made
 
     def by_distance(self, most: int) -> Found:
         """Return the closest pairs, by (distance, here, there)."""
@@ -79,15 +82,39 @@ class Found:
 
 
 @kernel
-def _sort(keys: Array, order: Array, places: Array, ordered: Array) -> None:
-    """Write `order` by the keys of what it names; ``places`` has a zero for each key, and one more."""
+def _by_counting(
+    here: Array,
+    there: Array,
+    distances: Array,
+    places: Array,
+    others: Array,
+    order: Array,
+    to_here: Array,
+    to_there: Array,
+    to_distances: Array,
+) -> None:
+    """Sort pairs by (here, there), in time proportional to their number: by `there`, then stably by `here`.
+
+    ``places`` and ``others`` hold a zero for each position there and here, and one more.
+    """  # fmt: skip
+    _begin_places(there, places)
+    for i in range(there.shape[0]):
+        order[places[there[i]]] = i
+        places[there[i]] += 1
+    _begin_places(here, others)
+    for i in order:
+        place = others[here[i]]
+        others[here[i]] += 1
+        to_here[place], to_there[place], to_distances[place] = here[i], there[i], distances[i]
+
+
+@kernel
+def _begin_places(keys: Array, places: Array) -> None:
+    """Write where the first of each key goes."""
     for key in keys:
         places[key + 1] += 1
     for key in range(1, places.shape[0]):
         places[key] += places[key - 1]
-    for i in order:
-        ordered[places[keys[i]]] = i
-        places[keys[i]] += 1
 
 
 class Other:
@@ -133,7 +160,7 @@ def near(
     afters: Positions | None = None,
 ) -> tuple[Positions, Found]:
     """Return for each pair the number of its query, and (position in the index, unset, distance)."""
-    batch = Batch(index, asked, RANGE, 0, radius, afters=afters)
+    batch = Batch(index, asked, PAIRS, 0, radius, afters=afters)
     batch.run(n_jobs, False)
     rows = np.repeat(np.arange(batch.count), batch.wholes[:, FOUND])
     return rows, Found(batch.positions, batch.positions, batch.distances, int(batch.wholes[:, COST].sum()))
