@@ -19,6 +19,8 @@ from .kernels import Array, kernel
 
 # Kinds of question.
 KNN, RANGE, COUNT, BROWSE = 0, 1, 2, 3
+PAIRS = 4  # a range whose objects are wanted in no order, which takes a quarter less time where they are many
+BALLS = (RANGE, PAIRS)  # answers that hold as many objects as there are
 
 # Answer.reals
 RADIUS = 0  # objects farther than this do not belong
@@ -114,11 +116,15 @@ def offer(answer: Answer, slot: int, d: float) -> None:
     if answer.kind == COUNT:
         answer.wholes[FOUND] = found + 1
     elif found < room:
-        rise(answer, found, d, position)
+        if answer.kind == PAIRS:
+            answer.distances[found] = d
+            answer.positions[found] = position
+        else:
+            rise(answer, found, d, position)
         answer.wholes[FOUND] = found + 1
         if found + 1 == room and answer.kind == KNN:
             shrink(answer, answer.distances[0])
-    elif answer.kind == RANGE:
+    elif answer.kind in BALLS:
         answer.wholes[FULL] = 1
         shrink(answer, -1.0)  # nothing more can be kept: let the traversal end
     elif before(d, position, answer.distances[0], answer.positions[0]):
@@ -128,10 +134,10 @@ def offer(answer: Answer, slot: int, d: float) -> None:
 
 @kernel
 def finish(answer: Answer) -> None:
-    """Sort what was kept by (distance, position), and say whether it is proven exact."""
+    """Sort what was kept by (distance, position), if that is wanted, and say whether it is proven exact."""
     # What was passed over cannot change an answer whose radius it lies beyond.
     answer.wholes[PROVEN] = answer.reals[PASSED] > answer.reals[RADIUS]
-    if answer.kind == COUNT:
+    if answer.kind == COUNT or answer.kind == PAIRS:
         return
     for last in range(answer.wholes[FOUND] - 1, 0, -1):
         d = answer.distances[last]

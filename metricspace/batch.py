@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import threads
-from .answer import BOUNDS, BROWSE, COST, FOUND, PROVEN, RANGE, WHOLES, Answer
+from .answer import BALLS, BOUNDS, BROWSE, COST, FOUND, PROVEN, WHOLES, Answer
 from .arguments import is_flat, radii_of, whole_number
 from .errors import InvalidArgument
 from .ids import Positions
@@ -131,7 +131,7 @@ class Batch:
         parts: dict[int, tuple[Positions, npt.NDArray[np.float64]]] = {}
 
         def work() -> None:
-            if self.kind == RANGE:
+            if self.kind in BALLS:
                 worker = self.worker(np.zeros(1024, np.int64), np.zeros(1024))
             else:
                 worker = self.worker(self.positions, self.distances)
@@ -141,7 +141,7 @@ class Batch:
                 except IndexError:  # another worker was quicker
                     break
                 worker.answer(first, last)
-                if self.kind == RANGE:
+                if self.kind in BALLS:
                     parts[first] = worker.taken()
 
         with shown(self.index.key, self.count, progress) as show:
@@ -149,7 +149,7 @@ class Batch:
                 (lambda: show(self.count - size * len(waiting))) if progress else None
             )
             self.drive([work] * min(jobs, len(spans)), done)
-        if self.kind == RANGE and parts:
+        if self.kind in BALLS and parts:
             self.positions = np.concatenate([parts[first][0] for first, _ in spans])
             self.distances = np.concatenate([parts[first][1] for first, _ in spans])
 
@@ -193,7 +193,7 @@ class Worker:
         """Answer queries `first` to `last`."""
         batch = self.batch
         span = np.array([first, last])
-        self.used[0] = 0 if batch.kind in (RANGE, BROWSE) else first * batch.k
+        self.used[0] = 0 if batch.kind in (*BALLS, BROWSE) else first * batch.k
         while True:
             status = search(
                 batch.index._tree, batch.bound.space, batch.bound.queries, self.room, self.desk, batch.blank,

@@ -26,7 +26,7 @@ import numpy.typing as npt
 from .ids import Positions
 from .kernels import Array, kernel
 from .simd import TILE, advance_8, advance_16, advance_32, advance_64
-from .space import BLOCK, Room, at_least, batches, estimates, home, prepare, within
+from .space import BLOCK, Room, at_least, batches, estimates, home, prepare, span_at_least, within
 
 LONGEST = 64  # symbols of a string that fits into a lane
 
@@ -128,9 +128,9 @@ def _fill(starts: Array, codes: Array, group: int, lanes: Lanes) -> None:
 
 
 @kernel
-def out_of_reach(lanes: Lanes, block: int, length: int, limit: float) -> bool:
-    """Whether the lengths alone put every string of a block beyond a limit."""
-    return lanes.shortest[block] - length > limit or length - lanes.longest[block] > limit
+def beyond_lengths(lanes: Lanes, first: int, last: int, length: int) -> float:
+    """Return by how much a length lies beyond those of the strings of some blocks, in order of length."""
+    return np.float64(max(lanes.shortest[first] - length, length - lanes.longest[last], 0))
 
 
 @kernel
@@ -230,6 +230,11 @@ def _(space: LaneSpace, i: int, query: Any) -> float:
     return at_least(space.plain, i, query.pattern)
 
 
+@span_at_least.of(LaneSpace)
+def _(space: LaneSpace, first: int, last: int, query: Any) -> float:
+    return beyond_lengths(space.lanes, first // BLOCK, (last - 1) // BLOCK, query.codes.shape[0])
+
+
 @within.of(LaneSpace)
 def _(space: LaneSpace, i: int, query: Any, limit: float) -> float:
     return within(space.plain, i, query.pattern, limit)
@@ -247,7 +252,7 @@ def _(
     block, length = first // BLOCK, query.codes.shape[0]
     if space.lanes.bits[block] == 0:
         return estimates(space.plain, first, query.pattern, limit, out, places)
-    if out_of_reach(space.lanes, block, length, limit):
+    if beyond_lengths(space.lanes, block, block, length) > limit:
         return 0, 0, 0
     bounds = 0
     wide = block // GROUP

@@ -6,7 +6,8 @@ Each metric brings a class of named arrays, and registers with it
 - ``distance``: the metric's one canonical value, accumulated in float64 in a fixed order, so that
   d(a, b) = d(b, a) and d(a, a) = 0 to the bit wherever it is computed,
 - ``within`` instead, if it can stop early once the distance is known to exceed a limit,
-- ``at_least``, if it has a lower bound that costs next to nothing, such as a difference of lengths,
+- ``at_least``, if it has a lower bound that costs next to nothing, such as a difference of lengths, and
+  ``span_at_least``, if it has one for many objects in a row,
 - ``estimate`` and ``settle``, if it has a cheaper value near the canonical one: `estimate` decides
   which objects are looked at more closely, `settle` turns it into the canonical distance,
 - ``batches`` and ``estimates``, if it measures many objects together for less than one at a time.
@@ -85,6 +86,14 @@ def at_least(space: Any, i: int, query: Any) -> Any:
 
 
 @generic
+def span_at_least(space: Any, first: int, last: int, query: Any) -> Any:
+    """Return a number that the distance of no object from `first` up to `last` is below, at next to no cost.
+
+    Only scans ask, of blocks and runs of blocks, and of spaces that lie as `Metric.arranged` has it.
+    """
+
+
+@generic
 def estimate(space: Any, i: int, query: Any) -> Any:
     """Return a value within the space's `Slack` of the canonical distance."""
 
@@ -135,6 +144,11 @@ def _(space: Any, i: int, query: Any, limit: float) -> float:
 
 @at_least.of(object)
 def _(space: Any, i: int, query: Any) -> float:
+    return 0.0
+
+
+@span_at_least.of(object)
+def _(space: Any, first: int, last: int, query: Any) -> float:
     return 0.0
 
 

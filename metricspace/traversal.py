@@ -20,13 +20,13 @@ import numpy as np
 
 from .answer import (
     ADMIT,
+    BALLS,
     BEGUN,
     BOUNDS,
     BROWSE,
     COST,
     FOUND,
     FULL,
-    RANGE,
     Answer,
     admissible,
     affordable,
@@ -330,7 +330,7 @@ def search(
     """
     while span[0] < span[1]:
         i = span[0]
-        stop = used[0] + k if blank.kind != RANGE else positions.shape[0]
+        stop = used[0] + k if blank.kind not in BALLS else positions.shape[0]
         answer = Answer(
             positions[used[0] : stop],
             distances[used[0] : stop],
@@ -357,6 +357,6 @@ def search(
         if answer.kind == BROWSE:
             return DONE
         finish(answer)
-        used[0] += answer.wholes[FOUND] if answer.kind == RANGE else k
+        used[0] += answer.wholes[FOUND] if answer.kind in BALLS else k
         span[0] = i + 1
     return DONE

@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..answer import Answer
+from ..answer import Answer, may_contain
 from ..construction import Construction
 from ..ids import Positions
 from ..index import BaseIndex
 from ..kernels import kernel
-from ..space import BLOCK, home
+from ..space import BLOCK, home, span_at_least
 from ..traversal import Desk, consider_block, expand, make_desk, offer_child
 
 
@@ -36,12 +36,30 @@ def _(tree: Scan, node: int, space: Any, query: Any, answer: Answer, desk: Desk)
     middle = home(space, query)
     start = start_of(tree, node, middle)
     consider_block(space, start, min(start + BLOCK, tree.objects), query, answer, desk)
-    # The last run may end early, and it need not be the last to be visited.
-    following, count = node + 1, runs(tree) * RUN
-    while following < count and start_of(tree, following, middle) >= tree.objects:
-        following += 1
-    if following < count:
+    following = next_step(tree, node + 1, middle, space, query, answer)
+    if following < runs(tree) * RUN:
         offer_child(desk, answer, following, 0.0)
+
+
+@kernel
+def next_step(tree: Scan, step: int, middle: int, space: Any, query: Any, answer: Answer) -> int:
+    """Return the first step from this one on that may find an answer; whole runs are passed over in one.
+
+    The last run may end early, and it need not be the last to be visited.
+    """
+    count = runs(tree) * RUN
+    while step < count:
+        blocks = RUN if step % RUN == 0 else 1
+        start = start_of(tree, step, middle)
+        stop = min(start + blocks * BLOCK, tree.objects)
+        if (
+            start < stop
+            and stop - 1 > answer.after
+            and may_contain(answer, span_at_least(space, start, stop, query))
+        ):
+            return step
+        step += blocks
+    return count
 
 
 @kernel

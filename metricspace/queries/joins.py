@@ -17,10 +17,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..answer import COST, FOUND, RANGE
+from ..answer import COST, FOUND, PAIRS
 from ..batch import Batch
+from ..errors import InvalidArgument
 from ..hits import Pairs
 from ..ids import Ids, Positions
+from ..kernels import Array, kernel
+from ..laws import Metric
 from ..objects import Objects
 from ..progress import shown
 
@@ -56,7 +59,15 @@ class Found:
 
     def by_place(self) -> Found:
         """Return the pairs by (here, there)."""
-        return self.taken(np.lexsort((self.there, self.here)))
+        sizes = [int(keys.max(initial=0)) + 2 for keys in (self.there, self.here)]
+        places, others = (np.zeros(size, np.int64) for size in sizes)
+        made = Found(*(np.empty_like(a) for a in (self.here, self.there, self.distances)), self.cost)
+        order = np.empty_like(self.here)
+        _by_counting(
+            self.here, self.there, self.distances, places, others, order,
+            made.here, made.there, made.distances,
+        )  # fmt: skip
+        return made
 
     def by_distance(self, most: int) -> Found:
         """Return the closest pairs, by (distance, here, there)."""
@@ -70,6 +81,42 @@ class Found:
         )  # fmt: skip
 
 
+@kernel
+def _by_counting(
+    here: Array,
+    there: Array,
+    distances: Array,
+    places: Array,
+    others: Array,
+    order: Array,
+    to_here: Array,
+    to_there: Array,
+    to_distances: Array,
+) -> None:
+    """Sort pairs by (here, there), in time proportional to their number: by `there`, then stably by `here`.
+
+    ``places`` and ``others`` hold a zero for each position there and here, and one more.
+    """  # fmt: skip
+    _begin_places(there, places)
+    for i in range(there.shape[0]):
+        order[places[there[i]]] = i
+        places[there[i]] += 1
+    _begin_places(here, others)
+    for i in order:
+        place = others[here[i]]
+        others[here[i]] += 1
+        to_here[place], to_there[place], to_distances[place] = here[i], there[i], distances[i]
+
+
+@kernel
+def _begin_places(keys: Array, places: Array) -> None:
+    """Write where the first of each key goes."""
+    for key in keys:
+        places[key + 1] += 1
+    for key in range(1, places.shape[0]):
+        places[key] += places[key - 1]
+
+
 class Other:
     """The other side of a join: objects, encoded for the index, and what they are called."""
 
@@ -78,6 +125,8 @@ class Other:
 
         self.build_cost = index.build_cost
         if isinstance(other, Searchable):
+            other._fitted()
+            _refuse_other_metric(index.metric, other.metric)
             slots = live(other)
             self.asked = index._objects.encode(other._objects.give(slots))
             self.positions, self.ids = other._order[slots], other._ids
@@ -85,6 +134,15 @@ class Other:
             self.asked = index._objects.encode(other)
             self.positions = np.arange(len(self.asked))
             self.ids = Ids(len(self.asked))
+
+
+def _refuse_other_metric(own: Metric, other: Metric) -> None:
+    """Complain if two metrics differ in name, parameters or the user's function."""
+    if (own.name, own.params, own.function) != (other.name, other.params, other.function):
+        raise InvalidArgument(
+            f"expected an index under {own!r}, like the one that is asked, given one under {other!r}: "
+            "pass the objects themselves, or index them under the same metric"
+        )
 
 
 def live(index: Searchable) -> Positions:
@@ -102,7 +160,7 @@ def near(
     afters: Positions | None = None,
 ) -> tuple[Positions, Found]:
     """Return for each pair the number of its query, and (position in the index, unset, distance)."""
-    batch = Batch(index, asked, RANGE, 0, radius, afters=afters)
+    batch = Batch(index, asked, PAIRS, 0, radius, afters=afters)
     batch.run(n_jobs, False)
     rows = np.repeat(np.arange(batch.count), batch.wholes[:, FOUND])
     return rows, Found(batch.positions, batch.positions, batch.distances, int(batch.wholes[:, COST].sum()))
