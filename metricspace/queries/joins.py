@@ -61,7 +61,9 @@ class Found:
         """Return the pairs by (here, there)."""
         sizes = [int(keys.max(initial=0)) + 2 for keys in (self.there, self.here)]
         places, others = (np.zeros(size, np.int64) for size in sizes)
-        made = Found(*(np.empty_like(a) for a in (self.here, self.there, self.distances)), self.cost)
+        made = Found(
+            np.empty_like(self.here), np.empty_like(self.there), np.empty_like(self.distances), self.cost
+        )
         order = np.empty_like(self.here)
         _by_counting(
             self.here, self.there, self.distances, places, others, order,
