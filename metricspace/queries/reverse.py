@@ -23,7 +23,6 @@ metric spaces, SIGMOD 2006.
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
 Reals = npt.NDArray[np.float64]
 
 _NEAR = 64  # distances, beside k, spent on finding k objects near a centre
+_TOGETHER = 32  # queries whose candidates are kept at once
 _PATIENCE = 2  # centres in turn that discard too little for what they cost
 
 
@@ -159,31 +159,49 @@ def verified(
     index: Searchable, asked: Objects, own: Positions | None, k: int, n_jobs: int | None, progress: bool
 ) -> Balls:
     """Return the reverse neighbours of queries to an index that does not know the reaches of its objects."""
-    count, few = len(asked), k >= index.n_objects  # an object has fewer than k others
-    waiting = list(range(count))[::-1]
+    parts = []
+    with shown("reverse neighbours", len(asked), progress) as show:
+        for first in range(0, len(asked), _TOGETHER):
+            some = np.arange(first, min(first + _TOGETHER, len(asked)))
+            parts.append(_verified(index, asked.take(some), None if own is None else own[some], k, n_jobs))
+            show(int(some[-1]) + 1)
+    nothing = _verified(index, asked.take(np.arange(0)), None, k, n_jobs)
+    counts, positions, distances, cost, bounds = (np.concatenate(column) for column in zip(nothing, *parts))
+    indptr = np.concatenate([[0], np.cumsum(counts)])
+    exact = np.full(len(asked), index.exact)
+    return Balls(indptr, index._ids.called(positions), positions, distances, cost, exact, bounds)
+
+
+def _verified(
+    index: Searchable, asked: Objects, own: Positions | None, k: int, n_jobs: int | None
+) -> tuple[Positions, Positions, Reals, Positions, Positions]:
+    """Return how many belong to each query, their positions and distances, and the costs of each query."""
+    waiting = list(range(len(asked)))
     found: dict[int, Candidates] = {}
 
     def work() -> None:
         while waiting:
-            with contextlib.suppress(IndexError):  # another thread was quicker
+            try:
                 i = waiting.pop()
-                one = np.array([i])
-                found[i] = Candidates(index, asked.take(one), k, None if own is None else own[one])
+            except IndexError:  # another thread was quicker
+                return
+            one = np.array([i])
+            found[i] = Candidates(index, asked.take(one), k, None if own is None else own[one])
 
-    with shown("reverse neighbours", count, progress) as show:
-        if index.metric.native:
-            threads.run([work] * min(threads.jobs(n_jobs), count), waiting.clear, lambda: show(len(found)))
-        else:
-            work()
-    rows = np.repeat(np.arange(count), [len(found[i].slots) for i in range(count)])
-    positions, slots, distances = (
-        np.concatenate([getattr(found[i], name) for i in range(count)] or [np.zeros(0, np.int64)])
-        for name in ("positions", "slots", "distances")
+    if index.metric.native:
+        threads.run([work] * min(threads.jobs(n_jobs), len(asked)), waiting.clear)
+    else:
+        work()
+    of = [found[i] for i in range(len(asked))]
+    rows = np.repeat(np.arange(len(of)), [len(one.slots) for one in of])
+    positions, slots = (
+        np.concatenate([np.zeros(0, np.int64), *(getattr(one, name) for one in of)])
+        for name in ("positions", "slots")
     )
-    cost, bounds = (
-        np.array([getattr(found[i], name) for i in range(count)], np.int64) for name in ("cost", "bounds")
-    )
-    belongs = (distances == 0) | few  # nothing is nearer than at 0
+    distances = np.concatenate([np.zeros(0), *(one.distances for one in of)])
+    cost, bounds = (np.array([getattr(one, name) for one in of], np.int64) for name in ("cost", "bounds"))
+    # Nothing is nearer than at 0, and there may be fewer than k others.
+    belongs = (distances == 0) | (k >= index.n_objects)
     doubtful = np.flatnonzero(~belongs)
     for first in range(0, len(doubtful), PART):
         part = doubtful[first : first + PART]
@@ -195,7 +213,5 @@ def verified(
         belongs[part] = batch.wholes[:, FOUND] < k
         np.add.at(cost, rows[part], batch.wholes[:, COST])
         np.add.at(bounds, rows[part], batch.wholes[:, BOUNDS])
-    indptr = np.searchsorted(rows[belongs], np.arange(count + 1))
-    kept = positions[belongs]
-    exact = np.full(count, index.exact)
-    return Balls(indptr, index._ids.called(kept), kept, distances[belongs], cost, exact, bounds)
+    counts = np.bincount(rows[belongs], minlength=len(of))
+    return counts, positions[belongs], distances[belongs], cost, bounds
