@@ -13,7 +13,7 @@ Build an index over objects with a metric, and ask it for the nearest objects or
 from . import indexes as _structures
 from . import metrics as _families
 from .batch import Browser
-from .checking import LawReport, check_metric
+from .checking import LawReport, check_metric, check_scale
 from .errors import MetricSpaceError
 from .hits import Balls, Counts, Hits
 from .index import indexes
@@ -44,6 +44,7 @@ __all__ = [
     "MetricSpaceError",
     "VPTree",
     "check_metric",
+    "check_scale",
     "indexes",
     "load",
     "metric",

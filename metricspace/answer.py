@@ -1,7 +1,8 @@
 """What a running query has kept so far: its neighbours, its radius, its cost.
 
-One answer serves every kind of question. k-NN, k-NN within a radius, range, count, ε-approximation and
-budgets are settings of it, so that a structure asks only ``may_contain(answer, bound)``.
+One answer serves every kind of question. k-NN, k-NN within a radius, range, count, ε-approximation,
+budgets and a radius for each object are settings of it, so that a structure asks only whether a region may
+contain an answer, and whether an object may belong to it.
 
 An approximate answer knows whether it is exact all the same: it remembers the least bound of all that
 was passed over for the sake of `eps` or the budget, and is proven exact when that bound lies beyond its
@@ -24,19 +25,21 @@ BALLS = (RANGE, PAIRS)  # answers that hold as many objects as there are
 
 # Answer.reals
 RADIUS = 0  # objects farther than this do not belong
-REACH = 1  # regions whose bound exceeds this are not visited: radius / (1 + eps)
-ADMIT = 2  # estimates up to this may belong to an object within the radius
-PASSED = 3  # least bound of what was passed over although it might belong
+EDGE = 1  # the radius as the structure measures: another one if objects are offered by another metric
+REACH = 2  # regions whose bound exceeds this are not visited: edge / (1 + eps)
+ADMIT = 3  # estimates up to this may belong to an object within the radius
+PASSED = 4  # least bound of what was passed over although it might belong
+
+REALS = 5
 
 # Answer.wholes: one row for each query
 FOUND = 0  # objects kept, or counted
 COST = 1  # distances computed
 BOUNDS = 2  # surrogate evaluations
 BEGUN = 3  # whether the traversal has begun, so that it can be taken up again
-FULL = 4  # whether a range had no room for an object
-PROVEN = 5  # whether the answer is proven exact
+PROVEN = 4  # whether the answer is proven exact
 
-WHOLES = 6
+WHOLES = 5
 
 
 class Answer(NamedTuple):
@@ -48,13 +51,16 @@ class Answer(NamedTuple):
     wholes: Array
     order: Array  # position of the object in each slot of the structure
     mask: Array  # uint8 by slot: which objects are admissible; empty when all are
-    skip: (
-        int  # a slot whose object is not: the query itself, when it is an indexed object; −1 if there is none
-    )
+    skip: int  # a slot whose object is not: the query's own, when it is indexed; −1 if there is none
     after: int  # nor is any object up to this slot: each pair of a self-join is found from its earlier side
     kind: int
     stretch: float  # 1 + eps
     budget: int
+    enough: int  # a count goes no further
+    reaches: Array  # by slot: how far each object belongs, beside the radius; empty when that is all
+    node_reaches: Array  # by node: the greatest of them below it; empty when it is not known
+    scale: float  # the edge is radius · scale + margin
+    margin: float
     slack: Slack
 
 
@@ -70,9 +76,17 @@ def start(answer: Answer, radius: float) -> None:
 def shrink(answer: Answer, radius: float) -> None:
     """Set the radius, and what follows from it."""
     slack = answer.slack
+    edge = radius * answer.scale + answer.margin
     answer.reals[RADIUS] = radius
-    answer.reals[REACH] = radius / answer.stretch
-    answer.reals[ADMIT] = radius * (1 + 2 * slack.relative) + 2 * slack.absolute
+    answer.reals[EDGE] = edge
+    answer.reals[REACH] = edge / answer.stretch
+    answer.reals[ADMIT] = admitted(edge, slack)
+
+
+@kernel
+def admitted(radius: float, slack: Slack) -> float:
+    """Return up to where estimates may be of objects within a radius."""
+    return radius * (1 + 2 * slack.relative) + 2 * slack.absolute
 
 
 @kernel
@@ -80,9 +94,36 @@ def may_contain(answer: Answer, bound: float) -> bool:
     """Whether a region no nearer than `bound` must be looked at."""
     if bound <= answer.reals[REACH]:
         return True
-    if bound <= answer.reals[RADIUS]:
+    if bound <= answer.reals[EDGE]:
         pass_over(answer, bound)
     return False
+
+
+@kernel
+def may_lead(answer: Answer, node: int, bound: float) -> bool:
+    """Whether a node no nearer than `bound` must be visited."""
+    own = answer.node_reaches
+    return (own.shape[0] == 0 or bound <= own[node]) and may_contain(answer, bound)
+
+
+@kernel
+def may_belong(answer: Answer, slot: int, bound: float) -> bool:
+    """Whether an object no nearer than `bound` must be measured."""
+    return bound <= reach_of(answer, slot) and may_contain(answer, bound) and admissible(answer, slot)
+
+
+@kernel
+def reach_of(answer: Answer, slot: int) -> float:
+    """Return how far this object belongs, beside the radius."""
+    return np.inf if answer.reaches.shape[0] == 0 else answer.reaches[slot]
+
+
+@kernel
+def admit_of(answer: Answer, slot: int) -> float:
+    """Return up to where an estimate may be of this object, if it belongs."""
+    if answer.reaches.shape[0] == 0:
+        return answer.reals[ADMIT]
+    return min(answer.reals[ADMIT], admitted(answer.reaches[slot], answer.slack))
 
 
 @kernel
@@ -108,13 +149,15 @@ def admissible(answer: Answer, slot: int) -> bool:
 @kernel
 def offer(answer: Answer, slot: int, d: float) -> None:
     """Keep an object at distance `d`, if it belongs."""
-    if not d <= answer.reals[RADIUS] or not admissible(answer, slot):
+    if not d <= min(answer.reals[RADIUS], reach_of(answer, slot)) or not admissible(answer, slot):
         return
     found = answer.wholes[FOUND]
     room = answer.positions.shape[0]
     position = answer.order[slot]
     if answer.kind == COUNT:
         answer.wholes[FOUND] = found + 1
+        if found + 1 == answer.enough:
+            shrink(answer, -np.inf)  # nothing more belongs: let the traversal end
     elif found < room:
         if answer.kind == PAIRS:
             answer.distances[found] = d
@@ -124,9 +167,6 @@ def offer(answer: Answer, slot: int, d: float) -> None:
         answer.wholes[FOUND] = found + 1
         if found + 1 == room and answer.kind == KNN:
             shrink(answer, answer.distances[0])
-    elif answer.kind in BALLS:
-        answer.wholes[FULL] = 1
-        shrink(answer, -1.0)  # nothing more can be kept: let the traversal end
     elif before(d, position, answer.distances[0], answer.positions[0]):
         sink(answer, room, d, position)
         shrink(answer, answer.distances[0])
@@ -136,7 +176,8 @@ def offer(answer: Answer, slot: int, d: float) -> None:
 def finish(answer: Answer) -> None:
     """Sort what was kept by (distance, position), if that is wanted, and say whether it is proven exact."""
     # What was passed over cannot change an answer whose radius it lies beyond.
-    answer.wholes[PROVEN] = answer.reals[PASSED] > answer.reals[RADIUS]
+    passed = answer.reals[PASSED]
+    answer.wholes[PROVEN] = passed == np.inf or passed > answer.reals[EDGE]
     if answer.kind == COUNT or answer.kind == PAIRS:
         return
     for last in range(answer.wholes[FOUND] - 1, 0, -1):

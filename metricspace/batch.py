@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from . import threads
-from .answer import BALLS, BOUNDS, BROWSE, COST, FOUND, PROVEN, WHOLES, Answer
+from .answer import BALLS, BOUNDS, BROWSE, COST, FOUND, PROVEN, REALS, WHOLES, Answer
 from .arguments import is_flat, radii_of, whole_number
 from .errors import InvalidArgument
 from .ids import Positions
 from .laws import Bound
 from .objects import Objects
 from .progress import shown
-from .space import Room, make_room
+from .space import Room
 from .traversal import (
     BEST_FIRST,
     MORE_FRONTIER,
@@ -36,6 +36,17 @@ if TYPE_CHECKING:
 _UNLIMITED = np.iinfo(np.int64).max
 
 
+_NONE = np.zeros(0)
+
+
+class Scaled(NamedTuple):
+    """What a query measures with, and how its radius becomes one of the structure."""
+
+    bound: Bound
+    scale: float = 1.0
+    margin: float = 0.0
+
+
 class Batch:
     """Queries on their way through the kernels: validated, shared out, collected.
 
@@ -49,6 +60,12 @@ class Batch:
         As queries have them; `chosen` is their filter.
     skips, afters : int64, shape (m,), optional
         For each query a slot that is no answer, and one up to which none is.
+    reaches, node_reaches : float64, by slot and by node
+        How far each object belongs beside the radius, and the greatest of them below each node.
+    enough : int
+        A count goes no further.
+    measure : Scaled, optional
+        What to measure with, if not with the metric of the index.
     """
 
     def __init__(
@@ -64,6 +81,10 @@ class Batch:
         *,
         skips: Positions | None = None,
         afters: Positions | None = None,
+        reaches: npt.NDArray[np.float64] = _NONE,
+        node_reaches: npt.NDArray[np.float64] = _NONE,
+        enough: int = _UNLIMITED,
+        measure: Scaled | None = None,
     ) -> None:
         self.index, self.kind, self.k = index, kind, k
         self.count = len(asked)
@@ -76,12 +97,13 @@ class Batch:
         # A budget is best spent on the most promising; browsing can go in no other order.
         best_first = kind == BROWSE or budget is not None
         self.order = BEST_FIRST if best_first else index.order
-        self.bound: Bound = index._bind(index._objects, asked)
-        self.words = index.metric.words(asked)
+        measure = measure or Scaled(index._bind(index._objects, asked))
+        self.bound = measure.bound
         nothing = np.zeros(0, np.int64)
         self.blank = Answer(
-            nothing, np.zeros(0), np.zeros(4), nothing, index._order, np.zeros(0, np.uint8),
-            -1, -1, kind, 1.0 + float(eps), limit, index.metric.slack(index._objects),
+            nothing, np.zeros(0), np.zeros(REALS), nothing, index._order, np.zeros(0, np.uint8),
+            -1, -1, kind, 1.0 + float(eps), limit, enough, reaches, node_reaches,
+            measure.scale, measure.margin, index.metric.slack(index._objects),
         )  # fmt: skip
         self.wholes: npt.NDArray[np.int64] = np.zeros((self.count, WHOLES), np.int64)
         self.positions: Positions = np.full(self.count * k, -1, np.int64)
@@ -122,11 +144,13 @@ class Batch:
         self._workers.append(made)
         return made
 
-    def run(self, n_jobs: int | None, progress: bool) -> None:
-        """Answer all queries."""
-        jobs = threads.jobs(n_jobs) if self.bound.metric.native else 1
-        size = max(1, min(256, -(-self.count // (4 * jobs))))
-        spans = [(first, min(first + size, self.count)) for first in range(0, self.count, size)]
+    def run(self, n_jobs: int | None, progress: bool, begin: int = 0, end: int | None = None) -> None:
+        """Answer all queries, or those of a part; a range has the results of the last part then."""
+        self._workers = []
+        end = self.count if end is None else end
+        jobs = threads.jobs(n_jobs) if self.bound.native else 1
+        size = max(1, min(256, -(-(end - begin) // (4 * jobs))))
+        spans = [(first, min(first + size, end)) for first in range(begin, end, size)]
         waiting = spans[::-1]
         parts: dict[int, tuple[Positions, npt.NDArray[np.float64]]] = {}
 
@@ -145,9 +169,7 @@ class Batch:
                     parts[first] = worker.taken()
 
         with shown(self.index.key, self.count, progress) as show:
-            done: Callable[[], None] | None = (
-                (lambda: show(self.count - size * len(waiting))) if progress else None
-            )
+            done: Callable[[], None] | None = (lambda: show(end - size * len(waiting))) if progress else None
             self.drive([work] * min(jobs, len(spans)), done)
         if self.kind in BALLS and parts:
             self.positions = np.concatenate([parts[first][0] for first, _ in spans])
@@ -155,7 +177,7 @@ class Batch:
 
     def drive(self, tasks: list[Callable[[], None]], tick: Callable[[], None] | None) -> None:
         """Run tasks to the end, here if they are few and cannot run long, and raise what went wrong."""
-        if self.bound.metric.native and len(tasks) == 1 and self.count <= 4:
+        if self.bound.native and len(tasks) == 1 and self.count <= 4:
             tasks[0]()
         else:
             threads.run(tasks, self._cancel, tick)
@@ -167,12 +189,13 @@ class Batch:
         for worker in self._workers:
             worker.desk.wholes[STOP] = 1
 
-    def costs(self) -> dict[str, Any]:
+    def costs(self, part: slice = slice(None)) -> dict[str, Any]:
         """Return the columns that every result has."""
+        wholes = self.wholes[part]
         return {
-            "cost": self.wholes[:, COST].copy(),
-            "exact": (self.wholes[:, PROVEN] != 0) & self.index.exact,
-            "bounds": self.wholes[:, BOUNDS].copy(),
+            "cost": wholes[:, COST].copy(),
+            "exact": (wholes[:, PROVEN] != 0) & self.index.exact,
+            "bounds": wholes[:, BOUNDS].copy(),
         }
 
 
@@ -183,9 +206,9 @@ class Worker:
         self.batch = batch
         self.desk: Desk = batch.index._desk()
         self.desk.wholes[ORDER] = batch.order
-        self.room: Room = make_room(batch.words)
+        self.room: Room = batch.bound.room()
         self.positions, self.distances = positions, distances
-        self.reals = np.zeros(4)
+        self.reals = np.zeros(REALS)
         self.used = np.zeros(1, np.int64)
         self.stopped = False
 

@@ -136,3 +136,31 @@ def _broken_hilbert(d: npt.NDArray[np.float64], tolerance: float) -> tuple[int, 
     if np.linalg.eigvalsh(gram)[0] >= -16 * tolerance * len(d):
         return None
     return tuple(range(len(d)))
+
+
+def check_scale(
+    indexed: str | Metric | Callable[[Any, Any], float],
+    asked: str | Metric | Callable[[Any, Any], float],
+    sample: Any,
+) -> float:
+    """Return the least scale with which a sample can be searched by one metric, indexed by another.
+
+    That is the greatest ratio of the distance under `indexed` to that under `asked`. Beyond the sample
+    the ratio may be greater.
+
+    Parameters
+    ----------
+    indexed, asked : str, Metric or callable
+        The metric of the index, and the metric of the query; see ``knn(metric=..., scale=...)``.
+    sample : batch of objects
+        Objects that both metrics take.
+
+    Returns
+    -------
+    float
+        Infinity if two objects differ under `indexed` and are at distance 0 under `asked`.
+    """
+    of_index, of_query = (metric(given).pairwise(sample) for given in (indexed, asked))
+    apart = of_index > 0
+    with np.errstate(divide="ignore"):
+        return float((of_index[apart] / of_query[apart]).max(initial=0.0))

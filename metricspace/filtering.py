@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .answer import Answer, admissible, may_contain
+from .answer import Answer, admissible, may_belong
 from .bounds import object_pivot
 from .kernels import Array, kernel
 from .space import at_least
@@ -32,7 +32,7 @@ def bound_all(
         bound = at_least(space, slot, query)
         for p in range(pivots):
             bound = max(bound, object_pivot(desk.memo[p], table[slot, p], answer.slack))
-        if may_contain(answer, bound):
+        if may_belong(answer, slot, bound):
             desk.pool_keys[size] = bound
             desk.pool_slots[size] = slot
             size += 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from .answer import Answer
 from .construction import COST, DONE, NODES, PENDING, Construction
@@ -93,6 +94,12 @@ def scan_leaf(tree: Any, node: int, space: Any, query: Any, answer: Answer, desk
     """Measure the objects of a leaf."""
     for slot in range(tree.start[node], tree.stop[node]):
         consider(space, slot, desk.bound[0], query, answer, desk)
+
+
+def greatest_below(tree: Any, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return for each node the greatest of some values of the objects in its span of slots."""
+    spans = np.stack([tree.start, tree.stop], axis=1).ravel()
+    return np.maximum.reduceat(np.append(values, -np.inf), spans)[::2]
 
 
 def grown(tree: Tree, construction: Construction, leaf_size: int) -> tuple[Tree, Positions]:

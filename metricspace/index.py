@@ -7,6 +7,7 @@ shared out among threads, results. A structure brings its arrays, ``_build``, an
 
 from __future__ import annotations
 
+import copy
 import inspect
 import os
 import pathlib
@@ -14,15 +15,18 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from .arguments import whole_number
 from .construction import Construction
 from .errors import NotAMetric, NotFitted, NotSupported, TooLarge
+from .growing import greatest_below
 from .ids import Ids, Positions
 from .laws import Bound, Metric
 from .laws import metric as _metric
 from .objects import Objects
 from .progress import shown
+from .queries import reverse as reverse_neighbours
 from .searchable import Searchable
 from .traversal import DEPTH_FIRST, Desk
 
@@ -79,6 +83,8 @@ class BaseIndex(Searchable):
         self.max_bytes = None if max_bytes is None else whole_number("max_bytes", max_bytes, 1)
         self.build_cost = 0
         self._tree: Any = None
+        self._reaches: reverse_neighbours.Reaches | None = None
+        self._recast: tuple[Metric, Objects] | None = None
 
     # What a structure brings.
 
@@ -94,9 +100,19 @@ class BaseIndex(Searchable):
         """Return the working memory that a search of this structure needs."""
         raise NotImplementedError
 
+    def _greatest_below(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return for each node the greatest of some values of the objects, by slot, below it.
+
+        Empty if nodes have no objects of their own, as those of tables; nodes that have are mostly spans.
+        """
+        spans = {"start", "stop"} <= set(self.arrays._fields)
+        return greatest_below(self._tree, values) if spans else np.zeros(0)
+
     # Building.
 
-    def fit(self, objects: Any, ids: Any = None, *, progress: bool = False) -> Self:
+    def fit(
+        self, objects: Any, ids: Any = None, *, reverse: int | None = None, progress: bool = False
+    ) -> Self:
         """Build the structure over a batch of objects.
 
         Parameters
@@ -106,6 +122,9 @@ class BaseIndex(Searchable):
             sets or other objects in a sequence, as the metric has it.
         ids : sequence of int or of str, optional
             A name for each object, returned by queries; by default its position.
+        reverse : int, optional
+            Prepare for `reverse_knn` with up to so many neighbours: as many distances are kept for each
+            object, and finding them counts as building.
         progress : bool
             Show a progress bar.
 
@@ -124,21 +143,38 @@ class BaseIndex(Searchable):
                 f"{type(self).__name__} prunes by the law {self.needs!r}, which {self.metric.name} does not "
                 f"declare: use LinearScan, or declare it if it holds, Metric(function, {self.needs}=True)"
             )
+        if reverse is not None:
+            reverse = whole_number("reverse", reverse, 1)
         container = self.metric.objects(objects)
         names = Ids.of(ids, len(container))
-        self._refuse_too_large(len(container), container.nbytes)
+        self._refuse_too_large(len(container), container.nbytes + 8 * (reverse or 0) * len(container))
         with shown(f"building {self.key}", len(container), progress) as show:
             bound = self._bind(container, container)
             construction = Construction(bound, self.seed, show)
             tree, order = self._build(construction)
         if order is None:
             order = np.arange(len(container))
+        built = copy.copy(self)
         # The one copy: later changes to the user's array must not reach the index.
-        self._objects = container.take(order)
-        self._tree, self._order, self._ids = tree, order, names
-        self.build_cost = construction.cost
-        self._forget()
+        built._objects = container.take(order)
+        built._tree, built._order, built._ids, built._reaches = tree, order, names, None
+        built.build_cost = construction.cost
+        built._forget()
+        if reverse is not None:
+            nothing = np.full((reverse, len(order)), -np.inf)
+            built._reach_anew(nothing, np.arange(len(order)), progress)
+        self._become(built)
         return self
+
+    def _reach_anew(self, kept: npt.NDArray[np.float64], slots: Positions, progress: bool = False) -> None:
+        """Keep how far the neighbours of each object lie, those of some slots being found anew."""
+        self._reaches, cost = reverse_neighbours.renewed(self, kept, slots, progress)
+        self.build_cost += cost
+
+    def _become(self, changed: Self) -> None:
+        """Adopt a changed copy, now that it is whole."""
+        self.__dict__.update(vars(changed))
+        self._forget()
 
     def _refuse_too_large(self, count: int, held: int) -> None:
         needed = held + self._bytes(count)
@@ -162,6 +198,11 @@ class BaseIndex(Searchable):
     def _forget(self) -> None:
         """Drop what was derived from the objects."""
         self.__dict__.pop("_slots", None)
+        self._recast = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a pickle holds: not what queries with a metric of their own have left."""
+        return {**self.__dict__, "_recast": None}
 
     # What is there.
 
@@ -178,8 +219,10 @@ class BaseIndex(Searchable):
     def nbytes(self) -> int:
         """Bytes held by the objects and the structure."""
         self._fitted()
-        arrays = (value for value in self._tree if isinstance(value, np.ndarray))
-        return self._objects.nbytes + self._order.nbytes + sum(array.nbytes for array in arrays)
+        arrays = [value for value in self._tree if isinstance(value, np.ndarray)]
+        arrays += [self._order, *(self._reaches or ())]
+        held = [self._objects, *(self._recast[1:] if self._recast else ())]
+        return sum(part.nbytes for part in (*held, *arrays))
 
     def params(self) -> dict[str, Any]:
         """Return the parameters that the index was made with."""

@@ -28,7 +28,7 @@ from .errors import MetricFailed, NotAMetric, UnknownName, WrongType
 from .ids import Positions
 from .kernels import COMPILED
 from .objects import Handles, Objects, Rows
-from .space import BLOCK, RowSpace, addressed, by_callback, fill_distances, make_room
+from .space import BLOCK, Room, RowSpace, TwoMetrics, addressed, by_callback, fill_distances, make_room
 
 # Lines of a compiler's complaint that say where and not what.
 _IN_PASSING = re.compile(r"Failed in|During|File|There|\s")
@@ -85,6 +85,15 @@ class Bound:
     alive: tuple[Any, ...] = ()
     failure: list[BaseException] = dataclasses.field(default_factory=list)
 
+    @property
+    def native(self) -> bool:
+        """Whether distances are computed without Python."""
+        return self.metric.native
+
+    def room(self) -> Room:
+        """Return scratch memory for one thread."""
+        return make_room(self.metric.words(self.asked))
+
     def distances(self, columns: Positions | None, n_jobs: int | None) -> npt.NDArray[np.float64]:
         """Return the matrix of distances of the queries to the objects, which go to these columns."""
         count = len(self.asked)
@@ -96,7 +105,7 @@ class Bound:
         rooms = []
 
         def work() -> None:
-            room = make_room(self.metric.words(self.asked))
+            room = self.room()
             found, places = np.empty(BLOCK), np.empty(BLOCK, np.int64)
             rooms.append(room)
             while waiting and not room.fault[0]:
@@ -134,6 +143,36 @@ class Bound:
         return MetricFailed(
             f"{self.metric.name} overflowed for {_shortened(a)} and {_shortened(b)}: scale the data"
         )
+
+
+class BoundTwice(Bound):
+    """Objects and queries bound to the metric that a structure reasons with, and to the one asked for.
+
+    Parameters
+    ----------
+    built, asked : Bound
+        The same objects and queries under either, by address.
+    """
+
+    def __init__(self, built: Bound, asked: Bound) -> None:
+        space, queries = TwoMetrics(built.space, asked.space), TwoMetrics(built.queries, asked.queries)
+        super().__init__(space, queries, asked.objects, asked.asked, asked.metric)
+        self.both = built, asked
+
+    @property
+    def native(self) -> bool:
+        return all(bound.native for bound in self.both)
+
+    def room(self) -> Room:
+        return make_room(max(bound.metric.words(bound.asked) for bound in self.both), at_once=2)
+
+    def complaint(self, fault: npt.NDArray[np.int64]) -> BaseException:
+        for bound in self.both:
+            try:
+                bound.metric.between(bound.asked.take(fault[2:3]), bound.objects.take(fault[1:2]))
+            except BaseException as error:  # the metric whose fault it was
+                return error
+        return super().complaint(fault)
 
 
 def _shortened(value: Any) -> str:

@@ -21,7 +21,7 @@ from .hits import Balls, Counts, Hits, Pairs
 from .ids import Ids, Positions
 from .laws import Bound, Metric
 from .objects import Objects
-from .queries import joins
+from .queries import joins, rescaled, reverse
 from .traversal import Desk
 
 
@@ -37,6 +37,8 @@ class Searchable:
     _objects: Objects
     _ids: Ids
     _order: Positions
+    _reaches: reverse.Reaches | None
+    _recast: tuple[Metric, Objects] | None
 
     # What an index brings.
 
@@ -50,6 +52,13 @@ class Searchable:
 
     def _desk(self) -> Desk:
         """Return the working memory that a search of this structure needs."""
+        raise NotImplementedError
+
+    def _greatest_below(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return for each node the greatest of some values of the objects, by slot, below it.
+
+        Empty if the structure has no such nodes.
+        """
         raise NotImplementedError
 
     @property
@@ -86,6 +95,8 @@ class Searchable:
         filter: Any = None,  # noqa: A002
         eps: float = 0.0,
         budget: int | None = None,
+        metric: Any = None,
+        scale: float = 1.0,
         n_jobs: int | None = None,
         progress: bool = False,
     ) -> Hits:
@@ -108,6 +119,12 @@ class Searchable:
             Distances may be up to (1 + eps) times the true ones.
         budget : int, optional
             The most distances that a query may compute. The most promising are computed first.
+        metric : str, Metric or callable, optional
+            Another metric to measure with than that of the index. It takes the same objects; the index
+            keeps a container of them for the metric that was asked for last.
+        scale : float
+            The distance of any two objects under the metric of the index is at most so many times that
+            under `metric`; see `check_scale`. If it is not, nearer objects may be missed.
         n_jobs : int, optional
             Threads; None for all cores. Results do not depend on it.
         progress : bool
@@ -125,7 +142,8 @@ class Searchable:
         """
         asked, own = self._asked(queries, ids)
         chosen = {"radius": radius, "chosen": filter, "eps": eps, "budget": budget}
-        return self._nearest(asked, k, n_jobs, progress, skips=own, **chosen)
+        measure = rescaled.measure(self, asked, metric, scale)
+        return self._nearest(asked, k, n_jobs, progress, skips=own, measure=measure, **chosen)
 
     def _nearest(
         self,
@@ -159,6 +177,8 @@ class Searchable:
         filter: Any = None,  # noqa: A002
         eps: float = 0.0,
         budget: int | None = None,
+        metric: Any = None,
+        scale: float = 1.0,
         n_jobs: int | None = None,
         progress: bool = False,
     ) -> Balls:
@@ -166,7 +186,7 @@ class Searchable:
 
         Parameters
         ----------
-        queries, ids, filter, budget, n_jobs, progress
+        queries, ids, filter, budget, metric, scale, n_jobs, progress
             As for `knn`.
         radius : float or array of shape (m,)
             Objects at this distance belong.
@@ -181,16 +201,19 @@ class Searchable:
             Compressed rows; iterating gives (ids, distances) for each query.
         """
         asked, own = self._asked(queries, ids)
-        batch = Batch(self, asked, RANGE, 0, radius, filter, eps, budget, skips=own)
+        measure = rescaled.measure(self, asked, metric, scale)
+        batch = Batch(self, asked, RANGE, 0, radius, filter, eps, budget, skips=own, measure=measure)
         batch.run(n_jobs, progress)
-        indptr = np.zeros(batch.count + 1, np.int64)
-        np.cumsum(batch.wholes[:, FOUND], out=indptr[1:])
+        return self._balls(batch, slice(None), distances)
+
+    def _balls(self, batch: Batch, part: slice = slice(None), distances: bool = True) -> Balls:
+        """Return what a range found for the queries of the part that was run."""
         return Balls(
-            indptr,
+            np.concatenate([[0], np.cumsum(batch.wholes[part, FOUND])]),
             self._ids.called(batch.positions),
             batch.positions,
             batch.distances if distances else None,
-            **batch.costs(),
+            **batch.costs(part),
         )
 
     def count(
@@ -202,12 +225,15 @@ class Searchable:
         filter: Any = None,  # noqa: A002
         eps: float = 0.0,
         budget: int | None = None,
+        metric: Any = None,
+        scale: float = 1.0,
         n_jobs: int | None = None,
         progress: bool = False,
     ) -> Counts:
         """Return how many objects lie within a radius of each query; parameters as for `range`."""
         asked, own = self._asked(queries, ids)
-        batch = Batch(self, asked, COUNT, 0, radius, filter, eps, budget, skips=own)
+        measure = rescaled.measure(self, asked, metric, scale)
+        batch = Batch(self, asked, COUNT, 0, radius, filter, eps, budget, skips=own, measure=measure)
         batch.run(n_jobs, progress)
         return Counts(batch.wholes[:, FOUND].copy(), **batch.costs())
 
@@ -357,6 +383,80 @@ class Searchable:
         slots = joins.live(self)
         hits = self._nearest(self._objects.take(slots), k, n_jobs, progress, skips=slots)
         return hits.reordered(np.argsort(self._order[slots]))
+
+    # Ranges in parts, and reverse neighbours.
+
+    def range_batches(
+        self,
+        queries: Any = None,
+        radius: float | npt.ArrayLike = 0.0,
+        *,
+        size: int = 1024,
+        ids: Any = None,
+        distances: bool = True,
+        filter: Any = None,  # noqa: A002
+        n_jobs: int | None = None,
+    ) -> Iterator[Balls]:
+        """Yield the answers of a range query in parts, where all of them might not fit in memory.
+
+        Parameters
+        ----------
+        queries, radius, ids, distances, filter, n_jobs
+            As for `range`.
+        size : int
+            Queries whose answers make a part.
+
+        Yields
+        ------
+        Balls
+            The answers of the next queries, in their order.
+        """
+        asked, own = self._asked(queries, ids)
+        size = whole_number("size", size, 1)
+        batch = Batch(self, asked, RANGE, 0, radius, filter, skips=own)
+
+        def parts() -> Iterator[Balls]:
+            for first in range(0, batch.count, size):
+                last = min(first + size, batch.count)
+                batch.run(n_jobs, False, first, last)
+                yield self._balls(batch, slice(first, last), distances)
+
+        return parts()
+
+    def reverse_knn(
+        self,
+        queries: Any = None,
+        k: int = 10,
+        *,
+        ids: Any = None,
+        n_jobs: int | None = None,
+        progress: bool = False,
+    ) -> Balls:
+        """Return all objects that would have the query among their k nearest, by (distance, position).
+
+        These are the objects no farther from the query than from their k-th nearest other indexed object.
+        With ``fit(..., reverse=k)`` a query is one search; otherwise all objects are measured, and those
+        that cannot be excluded are verified one by one.
+
+        Parameters
+        ----------
+        queries, ids, n_jobs, progress
+            As for `knn`.
+        k : int
+            At least 1; where an object has fewer others, it belongs.
+
+        Returns
+        -------
+        Balls
+            Compressed rows, as of `range`; `cost` includes the verification.
+        """
+        asked, own = self._asked(queries, ids)
+        k = whole_number("k", k, 1)
+        if self._reaches is None or k > len(self._reaches.objects):
+            return reverse.verified(self, asked, own, k, n_jobs, progress)
+        batch = reverse.known(self, asked, k, own)
+        batch.run(n_jobs, progress)
+        return self._balls(batch)
 
 
 def _one_radius(radius: Any) -> float:

@@ -60,9 +60,13 @@ FRAME = 256  # words: the named arrays of a space; or a Room, and from _QUERY on
 _QUERY = 32
 
 
-def make_room(words: int) -> Room:
-    """Return scratch memory for queries that need so many 64-bit words."""
-    return Room(np.zeros(max(words, 1), np.uint64), np.zeros(FRAME, np.uint64), np.zeros(3, np.int64))
+def make_room(words: int, at_once: int = 1) -> Room:
+    """Return scratch memory for queries that need so many 64-bit words, one or several at once."""
+    return Room(
+        np.zeros(at_once * max(words, 1), np.uint64),
+        np.zeros(at_once * FRAME, np.uint64),
+        np.zeros(3, np.int64),
+    )
 
 
 @generic
@@ -129,6 +133,11 @@ def settle(space: Any, i: int, query: Any, estimated: float) -> Any:
     """Return the canonical distance of object `i`, whose estimate is known."""
 
 
+@generic
+def settling(space: Any) -> Any:
+    """Whether `settle` computes another distance than that estimated, which is to be counted."""
+
+
 # A space registers `distance` or `within`; each stands in for the other.
 
 
@@ -189,6 +198,11 @@ def _(space: Any, i: int, query: Any, estimated: float) -> float:
     return estimated
 
 
+@settling.of(object)
+def _(space: Any) -> bool:
+    return False
+
+
 @prepare.of(RowSpace)
 def _(space: RowSpace, queries: RowSpace, i: int, room: Room) -> Any:
     return RowQuery(queries.rows[i])
@@ -224,6 +238,61 @@ def fill_distances(
                 out[i, columns[slot]] = settle(space, slot, query, found[k])
         if room.fault[0] != 0:
             return
+
+
+# --- two metrics --------------------------------------------------------------------------------------
+
+
+class TwoMetrics(NamedTuple):
+    """Objects under the metric that a structure reasons with, and under the one that a query asks for.
+
+    The one gives the estimates, which only decide; the other the canonical distances.
+    """
+
+    built: Any
+    asked: Any
+
+
+class TwiceQuery(NamedTuple):
+    """A query prepared for both."""
+
+    built: Any
+    asked: Any
+
+
+@prepare.of(TwoMetrics)
+def _(space: TwoMetrics, queries: TwoMetrics, i: int, room: Room) -> Any:
+    half = room.words.shape[0] // 2
+    first = Room(room.words[:half], room.frame[:FRAME], room.fault)
+    second = Room(room.words[half:], room.frame[FRAME:], room.fault)
+    return TwiceQuery(
+        prepare(space.built, queries.built, i, first), prepare(space.asked, queries.asked, i, second)
+    )
+
+
+@at_least.of(TwoMetrics)
+def _(space: TwoMetrics, i: int, query: Any) -> float:
+    return at_least(space.built, i, query.built)
+
+
+@estimate.of(TwoMetrics)
+def _(space: TwoMetrics, i: int, query: Any) -> float:
+    return distance(space.built, i, query.built)
+
+
+@estimate_within.of(TwoMetrics)
+def _(space: TwoMetrics, i: int, query: Any, limit: float) -> float:
+    return within(space.built, i, query.built, limit)
+
+
+@settle.of(TwoMetrics)
+def _(space: TwoMetrics, i: int, query: Any, estimated: float) -> float:
+    return distance(space.asked, i, query.asked)
+
+
+@settling.of(TwoMetrics)
+def _(space: TwoMetrics) -> bool:
+    return True
 
 
 # --- metrics called by address -----------------------------------------------------------------------

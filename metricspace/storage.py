@@ -24,6 +24,7 @@ from .ids import Ids
 from .index import BaseIndex, indexes
 from .laws import Metric, metric
 from .objects import KINDS, Objects
+from .queries.reverse import Reaches
 
 VERSION = 1
 _KEY = "metricspace"
@@ -71,6 +72,8 @@ def _taken_apart(index: BaseIndex) -> tuple[dict[str, Any], Arrays]:
             arrays[f"tree.{name}"] = value
         else:
             scalars[name] = value
+    if index._reaches is not None:
+        arrays["reaches"] = index._reaches.objects
     named = ids.names
     if named is not None and named.dtype != object:
         arrays["ids"] = named
@@ -218,5 +221,7 @@ def _put_together(header: dict[str, Any], arrays: Arrays, used: Metric, objects:
     ids, strings = header["ids"], header["ids"]["strings"]
     names = arrays.get("ids") if strings is None else np.array(strings, object)
     index._ids = Ids(ids["count"], names, frozenset(ids["removed"]))
+    if "reaches" in arrays:
+        index._reaches = Reaches.of(index, arrays["reaches"])
     index.build_cost = header["build_cost"]
     return index

@@ -9,7 +9,8 @@ The frontier may also hold objects that are bounded but not yet measured. So a b
 measures an object only when nothing nearer is left to look at.
 
 A kernel allocates nothing. When the frontier has no room for what one node may offer, the traversal says
-so before it touches anything; Python enlarges the desk, and the traversal goes on where it was.
+so before it touches anything; Python enlarges the desk, and the traversal goes on where it was. So it is
+with the results of a range.
 """
 
 from __future__ import annotations
@@ -26,18 +27,30 @@ from .answer import (
     BROWSE,
     COST,
     FOUND,
-    FULL,
     Answer,
     admissible,
+    admit_of,
     affordable,
     finish,
+    may_belong,
     may_contain,
+    may_lead,
     offer,
     pass_over,
     start,
 )
 from .kernels import Array, generic, kernel
-from .space import Room, at_least, batches, estimate, estimate_within, estimates, prepare, settle
+from .space import (
+    Room,
+    at_least,
+    batches,
+    estimate,
+    estimate_within,
+    estimates,
+    prepare,
+    settle,
+    settling,
+)
 
 DEPTH_FIRST, BEST_FIRST = 0, 1
 
@@ -67,7 +80,7 @@ class Desk(NamedTuple):
     pool_slots: Array
     wholes: Array
     bound: Array  # lower bound of the node being expanded
-    fanout: int  # the most that one node may put into the frontier
+    fanout: int  # the most that one node may put into the frontier, or offer to an answer
 
 
 def make_desk(fanout: int, nodes: int, pool: int) -> Desk:
@@ -139,14 +152,20 @@ def reckon(space: Any, slot: int, query: Any, answer: Answer) -> float:
 def probe(space: Any, slot: int, query: Any, answer: Answer, desk: Desk) -> None:
     """Measure an object for the answer alone: a distance beyond its radius need not be known."""
     answer.wholes[COST] += 1
-    offer_measured(space, slot, estimate_within(space, slot, query, answer.reals[ADMIT]), query, answer, desk)
+    d = estimate_within(space, slot, query, admit_of(answer, slot))
+    offer_measured(space, slot, d, query, answer, desk)
 
 
 @kernel
 def offer_measured(space: Any, slot: int, d: float, query: Any, answer: Answer, desk: Desk) -> None:
     """Offer an object whose estimated distance is known."""
-    if d > answer.reals[ADMIT]:
+    if d > admit_of(answer, slot):
         return
+    if settling(space):
+        if not affordable(answer):
+            pass_over(answer, d)
+            return
+        answer.wholes[COST] += 1
     d = settle(space, slot, query, d)
     if answer.kind != BROWSE:
         offer(answer, slot, d)
@@ -157,10 +176,10 @@ def offer_measured(space: Any, slot: int, d: float, query: Any, answer: Answer, 
 @kernel
 def consider(space: Any, slot: int, bound: float, query: Any, answer: Answer, desk: Desk) -> None:
     """Measure an object no nearer than `bound`, if it may belong: now, or best first, in its turn."""
-    if not may_contain(answer, bound) or not admissible(answer, slot):
+    if not may_belong(answer, slot, bound):
         return
     bound = max(bound, at_least(space, slot, query))
-    if not may_contain(answer, bound):
+    if not may_belong(answer, slot, bound):
         return
     if desk.wholes[ORDER] == BEST_FIRST and bound > desk.bound[0]:
         push(desk, bound, _BOUNDED, slot)
@@ -193,7 +212,7 @@ def consider_block(space: Any, first: int, last: int, query: Any, answer: Answer
 def offer_child(desk: Desk, answer: Answer, node: int, bound: float) -> None:
     """Put a node no nearer than `bound` into the frontier, if it may contain an answer."""
     bound = max(bound, desk.bound[0])  # no child is nearer than its parent
-    if not may_contain(answer, bound):
+    if not may_lead(answer, node, bound):
         return
     if desk.wholes[ORDER] == BEST_FIRST:
         push(desk, bound, _NODE, node)
@@ -268,6 +287,8 @@ def sift(keys: Array, items: Array, size: int, key: float, item: int, i: int) ->
 @kernel
 def traverse(tree: Any, space: Any, query: Any, answer: Answer, desk: Desk, fault: Array) -> int:
     """Answer one query, or say why not yet. Taken up again, it goes on where it was."""
+    if crowded(answer, desk):
+        return MORE_RESULTS
     if answer.wholes[BEGUN] == 0:
         answer.wholes[BEGUN] = 1
         desk.wholes[SIZE] = 0
@@ -279,6 +300,8 @@ def traverse(tree: Any, space: Any, query: Any, answer: Answer, desk: Desk, faul
             return STOPPED
         if desk.wholes[SIZE] + desk.fanout > desk.keys.shape[0]:
             return MORE_FRONTIER
+        if crowded(answer, desk):
+            return MORE_RESULTS
         if desk.items[0] >> _TAG == _MEASURED and answer.kind == BROWSE:
             if answer.wholes[FOUND] == answer.positions.shape[0]:
                 return DONE
@@ -301,6 +324,12 @@ def traverse(tree: Any, space: Any, query: Any, answer: Answer, desk: Desk, faul
         else:
             probe(space, item & ((1 << _TAG) - 1), query, answer, desk)
     return DONE if fault[0] == 0 else STOPPED
+
+
+@kernel
+def crowded(answer: Answer, desk: Desk) -> bool:
+    """Whether a range may find more in one node than there is room for."""
+    return answer.kind in BALLS and answer.wholes[FOUND] + desk.fanout > answer.positions.shape[0]
 
 
 @kernel
@@ -343,6 +372,11 @@ def search(
             blank.kind,
             blank.stretch,
             blank.budget,
+            blank.enough,
+            blank.reaches,
+            blank.node_reaches,
+            blank.scale,
+            blank.margin,
             blank.slack,
         )
         if answer.wholes[BEGUN] == 0:
@@ -351,9 +385,6 @@ def search(
         status = traverse(tree, space, query, answer, desk, room.fault)
         if status != DONE:
             return status
-        if answer.wholes[FULL] != 0:
-            answer.wholes[BEGUN] = 0
-            return MORE_RESULTS
         if answer.kind == BROWSE:
             return DONE
         finish(answer)

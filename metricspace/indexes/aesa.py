@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..answer import Answer, admissible, may_contain
+from ..answer import Answer, may_belong
 from ..bounds import object_pivot
 from ..construction import COST, DONE, Construction
 from ..filtering import offer_pool
@@ -40,7 +40,7 @@ def _(tree: DistanceMatrix, space: Any, query: Any, answer: Answer, desk: Desk) 
     size = 0
     for slot in range(tree.matrix.shape[0]):
         bound = at_least(space, slot, query)
-        if admissible(answer, slot) and may_contain(answer, bound):
+        if may_belong(answer, slot, bound):
             size = keep(desk, size, slot, bound)
     desk.wholes[POOL] = size
     offer_pool(answer, desk)
@@ -65,7 +65,7 @@ def _(tree: DistanceMatrix, node: int, space: Any, query: Any, answer: Answer, d
     for i in range(1, desk.wholes[POOL]):
         slot = desk.pool_slots[i]
         bound = max(desk.pool_keys[i], object_pivot(d, np.float64(row[slot]), answer.slack))
-        if may_contain(answer, bound):
+        if may_belong(answer, slot, bound):
             size = keep(desk, size, slot, bound)
     desk.wholes[POOL] = size
     offer_pool(answer, desk)

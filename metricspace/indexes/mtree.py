@@ -26,11 +26,13 @@ Invariants
 
 from __future__ import annotations
 
+import copy
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from ..answer import Answer, may_contain
+from ..answer import Answer, may_lead
 from ..arguments import whole_number
 from ..bounds import Slack, allowance, pivot_ball
 from ..construction import COST, DONE, Construction
@@ -40,6 +42,7 @@ from ..index import BaseIndex
 from ..kernels import Array, kernel
 from ..objects import Objects
 from ..progress import shown
+from ..queries import reverse as reverse_neighbours
 from ..space import Room, estimate, prepare
 from ..traversal import (
     Desk,
@@ -103,7 +106,7 @@ def _(tree: MNodes, node: int, space: Any, query: Any, answer: Answer, desk: Des
                 offer_measured(space, slot, to_query, query, answer, desk)
             else:
                 consider(space, slot, bound, query, answer, desk)
-        elif may_contain(answer, bound):
+        elif may_lead(answer, tree.child[node, e], bound):
             d = to_query
             if slot != router:
                 if not afford(answer, desk):
@@ -466,10 +469,17 @@ class MTree(BaseIndex):
         names = self._ids.extended(ids, count)
         slots = np.arange(first, first + count)
         home = np.concatenate([self._tree.home, np.full(count, -1)])
-        tree = self._changed(self._tree._replace(home=home), container, slots, progress)
-        self._tree, self._objects, self._ids = tree, container, names
-        self._order = np.arange(len(container))
-        self._forget()
+        grown = copy.copy(self)
+        grown._change(self._tree._replace(home=home), container, slots, progress)
+        grown._objects, grown._ids, grown._order = container, names, np.arange(len(container))
+        grown._forget()
+        if self._reaches is not None:
+            kept = np.pad(self._reaches.objects, ((0, 0), (0, count)), constant_values=-np.inf)
+            grown._reaches = reverse_neighbours.Reaches.of(grown, kept)
+            gained, cost = reverse_neighbours.having(grown, slots)
+            grown.build_cost += cost
+            grown._reach_anew(kept, np.concatenate([gained, slots]))
+        self._become(grown)
         return slots
 
     def remove(self, ids: Any) -> None:
@@ -491,23 +501,38 @@ class MTree(BaseIndex):
         slots = self._slots[self._ids.find(ids)]
         if len(np.unique(slots)) != len(slots):
             raise InvalidArgument("expected each id once: an object can be removed only once")
-        names = self._ids.without(slots.tolist())
-        tree = self._copied(self._tree)
+        fewer = copy.copy(self)
+        fewer._ids, fewer._tree = self._ids.without(slots.tolist()), self._copied(self._tree)
         orphans = np.zeros(self.capacity + 1, np.int64)
         for slot in slots:
-            lost = erase(tree, slot, orphans)
+            lost = erase(fewer._tree, slot, orphans)
             if lost:
-                tree = self._changed(tree, self._objects, orphans[:lost].copy(), False)
-        self._tree, self._ids = tree, names
+                fewer._change(fewer._tree, self._objects, orphans[:lost].copy(), False)
+        if self._reaches is not None:
+            bereft, cost = reverse_neighbours.having(self, slots)
+            fewer.build_cost += cost
+            kept = self._reaches.objects.copy()
+            kept[:, slots] = -np.inf
+            fewer._reach_anew(kept, np.setdiff1d(bereft, slots))
+        self._become(fewer)
 
-    def _changed(self, tree: MNodes, container: Objects, slots: Positions, progress: bool) -> MNodes:
-        """Return a tree into which slots of a container are inserted."""
+    def _change(self, tree: MNodes, container: Objects, slots: Positions, progress: bool) -> None:
+        """Adopt a tree into which slots of a container are inserted."""
         with shown("inserting", len(slots), progress) as show:
             bound = self._bind(container, container)
             construction = Construction(bound, self.seed, show)
-            tree = self._insert(self._copied(tree), slots, construction)
+            self._tree = self._insert(self._copied(tree), slots, construction)
         self.build_cost += construction.cost
-        return tree
+
+    def _greatest_below(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        tree = self._tree
+        greatest = np.full(len(tree.size), -np.inf)
+        there = tree.home >= 0
+        np.maximum.at(greatest, tree.home[there], values[there])
+        below = np.flatnonzero(tree.parent >= 0)
+        for _ in range(tree.whole[HEIGHT]):
+            np.maximum.at(greatest, tree.parent[below], greatest[below])
+        return greatest
 
     @staticmethod
     def _copied(tree: MNodes) -> MNodes:
