@@ -129,8 +129,9 @@ def offer(answer: Answer, slot: int, d: float) -> None:
 @kernel
 def finish(answer: Answer) -> None:
     """Sort what was kept by (distance, position), and say whether it is proven exact."""
-    # What was passed over cannot change an answer whose radius it lies beyond.
-    answer.wholes[PROVEN] = answer.reals[PASSED] > answer.reals[RADIUS]
+    # What was passed over cannot change an answer whose radius it lies beyond; nothing was, if it is infinite.
+    passed = answer.reals[PASSED]
+    answer.wholes[PROVEN] = passed > answer.reals[RADIUS] or passed == np.inf
     if answer.kind == COUNT:
         return
     for last in range(answer.wholes[FOUND] - 1, 0, -1):
