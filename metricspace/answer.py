@@ -129,7 +129,7 @@ def offer(answer: Answer, slot: int, d: float) -> None:
 @kernel
 def finish(answer: Answer) -> None:
     """Sort what was kept by (distance, position), and say whether it is proven exact."""
-    # What was passed over cannot change an answer whose radius it lies beyond; nothing was, if it is infinite.
+    # What was passed over (if infinite, nothing was) cannot change an answer whose radius it lies beyond.
     passed = answer.reals[PASSED]
     answer.wholes[PROVEN] = passed > answer.reals[RADIUS] or passed == np.inf
     if answer.kind == COUNT:
