@@ -12,10 +12,10 @@ Build an index over objects with a metric, and ask it for the nearest objects or
 # The packages first: the functions `indexes` and `metrics` then stand under the names of the packages.
 from . import indexes as _structures
 from . import metrics as _families
-from .batch import Browser
+from .browsing import Browser, Merged, merge
 from .checking import LawReport, check_metric, check_scale
 from .errors import MetricSpaceError
-from .hits import Balls, Counts, Hits
+from .hits import Balls, Counts, Hits, Matches, TopK
 from .index import indexes
 from .indexes.aesa import AESA
 from .indexes.ghtree import GHTree
@@ -24,6 +24,8 @@ from .indexes.linear import LinearScan
 from .indexes.mtree import MTree
 from .indexes.vptree import VPTree
 from .laws import Laws, Metric, metric, metrics
+from .queries.complex import All, Any, Not, Within
+from .queries.topk import top_k
 from .storage import load
 
 __version__ = "0.1.0"
@@ -31,6 +33,8 @@ __version__ = "0.1.0"
 __all__ = [
     "AESA",
     "LAESA",
+    "All",
+    "Any",
     "Balls",
     "Browser",
     "Counts",
@@ -40,13 +44,20 @@ __all__ = [
     "Laws",
     "LinearScan",
     "MTree",
+    "Matches",
+    "Merged",
     "Metric",
     "MetricSpaceError",
+    "Not",
+    "TopK",
     "VPTree",
+    "Within",
     "check_metric",
     "check_scale",
     "indexes",
     "load",
+    "merge",
     "metric",
     "metrics",
+    "top_k",
 ]

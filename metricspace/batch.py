@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import threads
-from .answer import BALLS, BOUNDS, BROWSE, COST, FOUND, PROVEN, REALS, WHOLES, Answer
+from .answer import BALLS, BOUNDS, BROWSE, COST, PROVEN, REALS, WHOLES, Answer
 from .arguments import is_flat, radii_of, whole_number
 from .errors import InvalidArgument
 from .ids import Positions
@@ -90,7 +90,7 @@ class Batch:
         self.count = len(asked)
         self.skips, self.afters = (np.full(1, -1) if slots is None else slots for slots in (skips, afters))
         self.radii = radii_of(radius, self.count)
-        self.masks = self._masks(chosen)
+        self.masks = masks_of(index, chosen, self.count)
         if not (isinstance(eps, (int, float, np.number)) and 0 <= eps < np.inf):
             raise InvalidArgument(f"expected eps of at least 0, given {eps!r}")
         limit = _UNLIMITED if budget is None else whole_number("budget", budget, 1)
@@ -110,39 +110,15 @@ class Batch:
         self.distances: npt.NDArray[np.float64] = np.full(self.count * k, np.inf)
         self._workers: list[Worker] = []
 
-    def _masks(self, chosen: Any) -> npt.NDArray[np.uint8]:
-        """Return which slots are admissible: one row for all queries or one for each, empty if all are."""
-        if chosen is None:
-            return np.zeros((1, 0), np.uint8)
-        ids, count = self.index._ids, self.index._ids.count
-        given = (
-            chosen
-            if isinstance(chosen, np.ndarray)
-            else np.asarray(chosen, dtype=None if is_flat(chosen) else object)
-        )
-        if given.dtype == bool:
-            masks = np.atleast_2d(given)
-            if masks.shape[1] != count or masks.shape[0] not in (1, self.count):
-                raise InvalidArgument(
-                    f"expected a filter of {count} booleans, or of that for each of {self.count} queries, "
-                    f"given shape {given.shape}"
-                )
-        else:
-            per_query = [chosen] if is_flat(chosen) else list(chosen)
-            if len(per_query) not in (1, self.count):
-                raise InvalidArgument(
-                    f"expected one filter or one for each of {self.count} queries, given {len(per_query)}"
-                )
-            masks = np.zeros((len(per_query), count), bool)
-            for row, several in zip(masks, per_query):
-                row[ids.find(several)] = True
-        return np.ascontiguousarray(masks[:, self.index._order], np.uint8)
-
     def worker(self, positions: Positions, distances: npt.NDArray[np.float64]) -> Worker:
         """Return a worker that writes into these buffers."""
         made = Worker(self, positions, distances)
         self._workers.append(made)
         return made
+
+    def dismiss(self, worker: Worker) -> None:
+        """Forget a worker and its memory."""
+        self._workers.remove(worker)
 
     def run(self, n_jobs: int | None, progress: bool, begin: int = 0, end: int | None = None) -> None:
         """Answer all queries, or those of a part; a range has the results of the last part then."""
@@ -199,6 +175,35 @@ class Batch:
         }
 
 
+def masks_of(index: Searchable, chosen: Any, count: int) -> npt.NDArray[np.uint8]:
+    """Return which slots a filter admits: a row for all of `count` queries or one each, empty if all are."""
+    if chosen is None:
+        return np.zeros((1, 0), np.uint8)
+    ids, objects = index._ids, index._ids.count
+    given = (
+        chosen
+        if isinstance(chosen, np.ndarray)
+        else np.asarray(chosen, dtype=None if is_flat(chosen) else object)
+    )
+    if given.dtype == bool:
+        masks = np.atleast_2d(given)
+        if masks.shape[1] != objects or masks.shape[0] not in (1, count):
+            raise InvalidArgument(
+                f"expected a filter of {objects} booleans, or of that for each of {count} queries, "
+                f"given shape {given.shape}"
+            )
+    else:
+        per_query = [chosen] if is_flat(chosen) else list(chosen)
+        if len(per_query) not in (1, count):
+            raise InvalidArgument(
+                f"expected one filter or one for each of {count} queries, given {len(per_query)}"
+            )
+        masks = np.zeros((len(per_query), objects), bool)
+        for row, several in zip(masks, per_query):
+            row[ids.find(several)] = True
+    return np.ascontiguousarray(masks[:, index._order], np.uint8)
+
+
 class Worker:
     """One thread's memory, enlarged whenever a kernel asks for more."""
 
@@ -239,48 +244,3 @@ class Worker:
     def frontier(self) -> float:
         """Return the least bound of what is waiting."""
         return float(self.desk.keys[0]) if self.desk.wholes[SIZE] else np.inf
-
-
-class Browser:
-    """The objects of an index by distance to one query, one at a time.
-
-    Attributes
-    ----------
-    cost : int
-        Distances computed so far.
-    lower_bound : float
-        No object that is still to come is nearer.
-    """
-
-    def __init__(self, index: Searchable, batch: Batch) -> None:
-        self._ids = index._ids
-        self._batch = batch
-        self._worker = batch.worker(np.zeros(64, np.int64), np.zeros(64))
-        self._ready: list[tuple[Any, float]] = []
-        self.lower_bound = 0.0
-
-    @property
-    def cost(self) -> int:
-        """Distances computed so far."""
-        return int(self._batch.wholes[0, COST])
-
-    def __iter__(self) -> Browser:
-        return self
-
-    def __next__(self) -> tuple[Any, float]:
-        if not self._ready:
-            self._fetch()
-        if not self._ready:
-            self.lower_bound = np.inf
-            raise StopIteration
-        found = self._ready.pop()
-        self.lower_bound = self._ready[-1][1] if self._ready else max(found[1], self._worker.frontier())
-        return found
-
-    def _fetch(self) -> None:
-        wholes = self._batch.wholes
-        wholes[0, FOUND] = 0
-        self._batch.drive([lambda: self._worker.answer(0, 1)], None)
-        found = int(wholes[0, FOUND])
-        ids = self._ids.called(self._worker.positions[:found]).tolist()
-        self._ready = list(zip(ids, self._worker.distances[:found].tolist()))[::-1]

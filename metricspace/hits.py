@@ -136,3 +136,61 @@ class Pairs:
     def __iter__(self) -> Iterator[tuple[Any, Any, float]]:
         """Yield (left, right, distance)."""
         return zip(self.left.tolist(), self.right.tolist(), self.distances.tolist())
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Matches:
+    """The objects of which a predicate holds, in the order of insertion.
+
+    Attributes
+    ----------
+    ids, positions : arrays, shape (p,)
+        The user's ids, and places in the order of insertion.
+    cost : int
+        Distances computed.
+    exact : bool
+        Whether the answer is proven exact.
+    bounds : int
+        Evaluations of cheaper surrogates for the distance.
+    """
+
+    ids: npt.NDArray[Any]
+    positions: Ints
+    cost: int
+    exact: bool
+    bounds: int
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TopK:
+    """The objects of least score over m indexes, by (score, position in the first index).
+
+    Attributes
+    ----------
+    ids, positions : arrays, shape (k,)
+        The user's ids, and places in the order of insertion into the first index; fewer where fewer exist.
+    scores : float64, shape (k,)
+        Of the distances.
+    distances : float64, shape (k, m)
+        To each query, in its index.
+    sorted_accesses : int
+        Objects taken from the indexes in the order of their distances.
+    random_accesses : int
+        Distances asked for by id.
+    cost : int64, shape (m,)
+        Distances computed in each index, for both kinds of access.
+    """
+
+    ids: npt.NDArray[Any]
+    positions: Ints
+    scores: Reals
+    distances: Reals
+    sorted_accesses: int
+    random_accesses: int
+    cost: Ints
+
+    def __len__(self) -> int:
+        return len(self.scores)

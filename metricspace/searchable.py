@@ -13,15 +13,17 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from .answer import BROWSE, COUNT, FOUND, KNN, RANGE
+from .answer import COUNT, FOUND, KNN, RANGE
 from .arguments import radii_of, whole_number
-from .batch import Batch, Browser
+from .batch import Batch
+from .browsing import Browser, Merged, browsers
 from .errors import InvalidArgument
-from .hits import Balls, Counts, Hits, Pairs
+from .hits import Balls, Counts, Hits, Matches, Pairs
 from .ids import Ids, Positions
 from .laws import Bound, Metric
 from .objects import Objects
 from .queries import joins, rescaled, reverse
+from .queries.complex import Predicate, evaluate
 from .traversal import Desk
 
 
@@ -237,25 +239,83 @@ class Searchable:
         batch.run(n_jobs, progress)
         return Counts(batch.wholes[:, FOUND].copy(), **batch.costs())
 
-    def browse(self, query: Any, *, radius: float = np.inf, filter: Any = None) -> Browser:  # noqa: A002
+    def browse(
+        self,
+        query: Any = None,
+        *,
+        ids: Any = None,
+        radius: float = np.inf,
+        filter: Any = None,  # noqa: A002
+    ) -> Browser:
         """Return an iterator over all objects by (distance, position), which measures as few as it must.
 
         Parameters
         ----------
         query : object
             One object, not a batch.
+        ids : sequence of one int or str, optional
+            In place of `query`: the id of an indexed object, which is left out itself.
         radius : float
-            Where to stop.
+            Where to stop; `Browser.cutoff` can lower it later.
         filter : array of bool, or ids
             As for `knn`.
 
         Returns
         -------
         Browser
-            Yields (id, distance); has ``lower_bound`` and ``cost``.
+            Yields (id, distance); has ``lower_bound``, ``cutoff`` and ``cost``.
+
+        References
+        ----------
+        Hjaltason, Samet, Distance browsing in spatial databases, ACM TODS 24, 1999.
         """
-        asked, _ = self._asked([query], None)
-        return Browser(self, Batch(self, asked, BROWSE, 64, radius, filter))
+        asked, own = self._asked(None if query is None else [query], ids)
+        if len(asked) != 1:
+            raise InvalidArgument(f"expected the id of one object, given {len(asked)}: use browse_many")
+        return browsers(self, asked, radius, filter, own)[0]
+
+    def browse_many(
+        self,
+        queries: Any = None,
+        *,
+        ids: Any = None,
+        radius: float | npt.ArrayLike = np.inf,
+        filter: Any = None,  # noqa: A002
+    ) -> Merged:
+        """Return an iterator over the objects of several browses, by (distance, query, position).
+
+        Parameters
+        ----------
+        queries, ids, radius, filter
+            As for `knn`.
+
+        Returns
+        -------
+        Merged
+            Yields (number of the query, id, distance).
+        """
+        asked, own = self._asked(queries, ids)
+        return Merged(browsers(self, asked, radius, filter, own))
+
+    # Several queries at once.
+
+    def where(self, predicate: Predicate, *, filter: Any = None) -> Matches:  # noqa: A002
+        """Return the objects of which a predicate holds.
+
+        Parameters
+        ----------
+        predicate : Within, All, Any or Not
+            ``Within(query, radius)``, or a combination of such, nested at will.
+        filter : array of bool, or ids
+            As for `knn`.
+
+        Returns
+        -------
+        Matches
+            In the order of insertion.
+        """
+        self._fitted()
+        return evaluate(self, predicate, filter)
 
     # Joins.
 

@@ -112,6 +112,8 @@ def test_filters(index, workload, rows):
     assert [p for p, _ in index.browse(query, filter=mask)] == naive.ranked(rows[0], allowed=allowed)
     nothing = index.knn(workload.queries, 2, filter=np.zeros(count, bool))
     assert (nothing.ids == -1).all()
+    assert nothing.exact.all()
+    assert index.range(workload.queries, np.inf).exact.all()
 
 
 def test_eps(index, workload, rows):
