@@ -7,7 +7,7 @@ import importlib
 
 from benchmarks import report
 
-NAMES = ("startup", "memory", "usermetric", "vptree", "structures", "distances")
+NAMES = ("startup", "memory", "usermetric", "vptree", "structures", "distances", "joins")
 
 
 def main() -> None:

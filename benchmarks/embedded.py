@@ -16,7 +16,8 @@ from benchmarks.report import RESULTS
 DEBIAN = pathlib.Path("/usr/share/datasets/fashion-mnist")
 """Where Debian's package ``dataset-fashion-mnist`` puts the images."""
 
-_KEPT = RESULTS / "embedded.npz"
+KEPT = RESULTS / "embedded.npz"
+"""Where the embedding is kept; git ignores it."""
 _IDX_HEADER = {"images": 16, "labels": 8}  # bytes before the pixels and before the labels
 
 
@@ -38,15 +39,15 @@ class Embedded:
 
 def embedded() -> Embedded:
     """Return the embedding that was kept, or make it; where there are no images, generated vectors."""
-    if _KEPT.exists():
-        with np.load(_KEPT) as kept:
+    if KEPT.exists():
+        with np.load(KEPT) as kept:
             return Embedded(kept["vectors"], str(kept["about"]))
     found = _images()
     if found is None:
-        return Embedded(workloads.like_learned(60_000), "60,000 generated vectors (no images at hand)")
+        return Embedded(workloads.like_learned(60_000), "generated in clusters, as there are no images")
     made = _trained(*found)
-    RESULTS.mkdir(exist_ok=True)
-    np.savez(_KEPT, vectors=made.vectors, about=made.about)
+    KEPT.parent.mkdir(exist_ok=True)
+    np.savez(KEPT, vectors=made.vectors, about=made.about)
     return made
 
 

@@ -24,6 +24,13 @@ def alternate(contenders: Mapping[str, Callable[[], object]], rounds: int = 7) -
     return {name: statistics.median(several) for name, several in taken.items()}
 
 
+def once(work: Callable[[], object]) -> float:
+    """Return the seconds of work that takes too long to be repeated."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
 def in_new_process(code: str, *arguments: str) -> tuple[str, float]:
     """Run Python code in a process of its own.
 

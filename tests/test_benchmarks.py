@@ -5,7 +5,18 @@ import importlib
 import numpy as np
 import pytest
 
-from benchmarks import distances, memory, report, startup, structures, usermetric, vptree, workloads
+from benchmarks import (
+    distances,
+    embedded,
+    joins,
+    memory,
+    report,
+    startup,
+    structures,
+    usermetric,
+    vptree,
+    workloads,
+)
 from docs import tables
 
 
@@ -17,15 +28,21 @@ from docs import tables
         (structures, {"objects": 120, "queries": 5}),
         (startup, {"structures": ("vptree",)}),
         (vptree, {"objects": 400, "queries": 60}),
+        (joins, {"objects": 400, "sample": 60}),
     ],
     ids=lambda part: part.__name__.rpartition(".")[2] if hasattr(part, "run") else "",
 )
 def test_benchmark_runs(benchmark, sizes, monkeypatch, tmp_path):
-    if benchmark is vptree:
+    if benchmark is joins:
+        pytest.importorskip("rapidfuzz")
+        monkeypatch.setattr(embedded, "DEBIAN", tmp_path / "absent")
+        monkeypatch.setattr(workloads, "DATA", tmp_path / "absent")
+    if benchmark in (vptree, joins):
         pytest.importorskip("pynear")
         pytest.importorskip("faiss")
     monkeypatch.setattr(startup, "ROUNDS", 1)
     monkeypatch.setattr(report, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(embedded, "KEPT", tmp_path / "embedded.npz")
     result = benchmark.run(**sizes)
     assert len({tuple(row) for row in result.rows}) == 1
     report.write("some", result)

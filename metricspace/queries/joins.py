@@ -61,15 +61,11 @@ class Found:
         """Return the pairs by (here, there)."""
         sizes = [int(keys.max(initial=0)) + 2 for keys in (self.there, self.here)]
         places, others = (np.zeros(size, np.int64) for size in sizes)
-        made = Found(
-            np.empty_like(self.here), np.empty_like(self.there), np.empty_like(self.distances), self.cost
-        )
-        order = np.empty_like(self.here)
-        _by_counting(
-            self.here, self.there, self.distances, places, others, order,
-            made.here, made.there, made.distances,
-        )  # fmt: skip
-        return made
+        order, here, there = (np.empty_like(self.here) for _ in range(3))
+        distances = np.empty_like(self.distances)
+        given, made = (self.here, self.there, self.distances), (here, there, distances)
+        _by_counting(given, places, others, order, made)
+        return Found(here, there, distances, self.cost)
 
     def by_distance(self, most: int) -> Found:
         """Return the closest pairs, by (distance, here, there)."""
@@ -84,21 +80,14 @@ class Found:
 
 
 @kernel
-def _by_counting(
-    here: Array,
-    there: Array,
-    distances: Array,
-    places: Array,
-    others: Array,
-    order: Array,
-    to_here: Array,
-    to_there: Array,
-    to_distances: Array,
-) -> None:
-    """Sort pairs by (here, there), in time proportional to their number: by `there`, then stably by `here`.
+def _by_counting(given: Array, places: Array, others: Array, order: Array, made: Array) -> None:
+    """Sort (here, there, distances) by there, then stably by here, in time proportional to their number.
 
-    ``places`` and ``others`` hold a zero for each position there and here, and one more.
-    """  # fmt: skip
+    ``places`` and ``others`` hold a zero for each position there and here, and one more. ``made`` takes the
+    result; where pairs are millions, to sort by comparison would take longer than to find them.
+    """
+    here, there, distances = given
+    to_here, to_there, to_distances = made
     _begin_places(there, places)
     for i in range(there.shape[0]):
         order[places[there[i]]] = i
