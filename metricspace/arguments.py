@@ -21,6 +21,8 @@ def whole_number(name: str, given: Any, least: int) -> int:
 
 def radii_of(radius: Any, count: int) -> npt.NDArray[np.float64]:
     """Return a radius for each query, or say what is wrong with what was given."""
+    if radius is None:
+        raise InvalidArgument("expected a radius, or one for each query, given none")
     try:
         given = np.asarray(radius, np.float64)
     except (TypeError, ValueError) as error:

@@ -172,7 +172,7 @@ class Searchable:
     def range(
         self,
         queries: Any = None,
-        radius: float | npt.ArrayLike = 0.0,
+        radius: float | npt.ArrayLike | None = None,
         *,
         ids: Any = None,
         distances: bool = True,
@@ -221,7 +221,7 @@ class Searchable:
     def count(
         self,
         queries: Any = None,
-        radius: float | npt.ArrayLike = 0.0,
+        radius: float | npt.ArrayLike | None = None,
         *,
         ids: Any = None,
         filter: Any = None,  # noqa: A002
@@ -449,7 +449,7 @@ class Searchable:
     def range_batches(
         self,
         queries: Any = None,
-        radius: float | npt.ArrayLike = 0.0,
+        radius: float | npt.ArrayLike | None = None,
         *,
         size: int = 1024,
         ids: Any = None,

@@ -1,4 +1,4 @@
-"""The Python in the README and in the pages on metrics runs as it stands."""
+"""The Python in the README and in the pages on metrics and queries runs as it stands."""
 
 import pathlib
 import re
@@ -24,7 +24,8 @@ def test_the_readme_runs(tmp_path, monkeypatch):
     assert (tmp_path / "vectors.index").exists()
 
 
-PAGES = [page for page in sorted((ROOT / "docs" / "metrics").glob("*.md")) if page.stem != "README"]
+METRICS = [page for page in sorted((ROOT / "docs" / "metrics").glob("*.md")) if page.stem != "README"]
+PAGES = [*METRICS, *(ROOT / "docs" / f"{name}.md" for name in ("queries", "joins", "complex", "reverse"))]
 
 
 def test_every_metric_has_its_laws_on_the_page():
@@ -40,5 +41,5 @@ def test_every_metric_has_its_laws_on_the_page():
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
-def test_the_pages_on_metrics_run(page):
+def test_the_pages_run(page):
     assert len(run(page)) > 1
