@@ -24,12 +24,13 @@ from numba.core.dispatcher import Dispatcher
 from numba.core.errors import NumbaError
 
 from . import threads
+from .addressed import addressed, by_callback
 from .bounds import Slack
 from .errors import InvalidArgument, MetricFailed, NotAMetric, UnknownName, WrongType
 from .ids import Positions
 from .kernels import COMPILED
 from .objects import Handles, Objects, Rows
-from .space import BLOCK, Room, RowSpace, TwoMetrics, addressed, by_callback, fill_distances, make_room
+from .space import BLOCK, Room, RowSpace, TwoMetrics, fill_distances, make_room
 
 # Lines of a compiler's complaint that say where and not what.
 _IN_PASSING = re.compile(r"Failed in|During|File|There|\s")

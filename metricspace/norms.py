@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from .addressed import addressed
 from .bounds import Slack
 from .errors import InvalidArgument
 from .kernels import COMPILED, Array, fast_kernel
@@ -24,7 +25,6 @@ from .space import (
     BLOCK,
     Room,
     RowQuery,
-    addressed,
     distance,
     estimate,
     estimate_within,

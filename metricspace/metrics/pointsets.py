@@ -15,12 +15,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba.core.dispatcher import Dispatcher
 
+from ..addressed import addressed
 from ..bounds import Slack
 from ..errors import MetricFailed, NotAMetric, NotSupported
 from ..kernels import COMPILED, Array, kernel
 from ..laws import Bound, Laws, Metric, metric, register
 from ..objects import Objects, PointSets, Rows
-from ..space import FRAME, Room, addressed, at_least, prepare, within
+from ..space import FRAME, Room, at_least, prepare, within
 
 
 class HausdorffSpace(NamedTuple):
