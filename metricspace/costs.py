@@ -46,7 +46,10 @@ class EditCosts:
     def __init__(self, given: Given | None = None, replace: float = 1.0, insert: float = 1.0) -> None:
         self.replace, self.insert = _cost("replace", replace), _cost("insert", insert)
         triples = _triples(given or {})
-        listed = {s for a, b, _ in triples for s in (a, b) if s is not None}
+        try:
+            listed = {s for a, b, _ in triples for s in (a, b) if s is not None}
+        except TypeError as error:
+            raise WrongType(f"expected hashable symbols in costs: {error}") from error
         # In an order that does not depend on that of the pairs, so that `params` is the same when read back.
         self.symbols = sorted(listed, key=lambda s: (type(s).__name__, repr(s)))
         row = {symbol: i + 2 for i, symbol in enumerate(self.symbols)} | {None: BLANK}
@@ -72,7 +75,8 @@ class EditCosts:
         np.fill_diagonal(d, 0.0)
         for middle in range(len(d)):
             excess = d - (d[:, middle : middle + 1] + d[middle : middle + 1])
-            if excess.max() > 1e-12 * d.max():
+            excess = np.where(excess > 1e-12 * d, excess, 0.0)  # less is the rounding of a sum
+            if excess.any():
                 a, b = (int(place) for place in np.unravel_index(int(excess.argmax()), d.shape))
                 name = [self._name(int(rows[place])) for place in (a, middle, b)]
                 raise NotAMetric(
@@ -126,4 +130,6 @@ def _cost(what: str, given: Any) -> float:
         raise WrongType(f"expected a number as the cost of {what}, given {given!r}")
     if not 0 < given < np.inf:
         raise NotAMetric(f"expected a positive cost of {what}, given {given!r}: different symbols differ")
+    if given > 1e150:
+        raise InvalidArgument(f"expected a cost of {what} of at most 1e150, given {given!r}: scale the costs")
     return float(given)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import inspect
 import itertools
 import re
 from collections.abc import Callable, Iterator
@@ -24,7 +25,7 @@ from numba.core.errors import NumbaError
 
 from . import threads
 from .bounds import Slack
-from .errors import MetricFailed, NotAMetric, UnknownName, WrongType
+from .errors import InvalidArgument, MetricFailed, NotAMetric, UnknownName, WrongType
 from .ids import Positions
 from .kernels import COMPILED
 from .objects import Handles, Objects, Rows
@@ -34,7 +35,9 @@ from .space import BLOCK, Room, RowSpace, TwoMetrics, addressed, by_callback, fi
 _IN_PASSING = re.compile(r"Failed in|During|File|There|\s")
 
 _UNIT = {2: 2.0**-11, 4: 2.0**-24, 8: 2.0**-53, 16: 2.0**-53}  # rounding of one operation, by bytes
-STORED = 2.0**-24  # distances that a structure keeps are rounded to float32
+# Distances that a structure keeps are rounded to float32: by so much of them, or by so much where they are
+# less than its least normal number.
+STORED, VANISHING = 2.0**-24, 2.0**-148
 
 
 @dataclasses.dataclass(frozen=True)
@@ -225,8 +228,12 @@ class Metric:
             raise WrongType(f"expected a metric's name, a Metric or a function of two objects, given {given}")
         self.function: Callable[[Any, Any], float] | None = function
         self.name = str(name or getattr(function, "__name__", type(function).__name__))
-        self.laws = Laws(**laws)
-        self._rounding = rounding
+        try:
+            self.laws = Laws(**laws)
+        except TypeError as error:
+            known = ", ".join(field.name for field in dataclasses.fields(Laws))
+            raise WrongType(f"expected laws among {known}, given {', '.join(laws)}") from error
+        self._rounding = None if rounding is None else checked_rounding(rounding)
 
     @property
     def params(self) -> dict[str, Any]:
@@ -281,7 +288,7 @@ class Metric:
     def slack(self, objects: Objects) -> Slack:
         """Return what pruning must allow for: the metric's rounding, and that of stored distances."""
         error = self.error(objects)
-        return Slack(error.relative + STORED, error.absolute)
+        return Slack(error.relative + STORED, error.absolute + VANISHING)
 
     def bind(
         self, objects: Objects, queries: Objects, *, own_kernels: bool = False, scan: bool = False
@@ -343,7 +350,11 @@ class Metric:
         array, shape (len(a), len(b)), float64
         """
         objects = self.objects(a if b is None else b)
-        return self.between(objects if b is None else objects.encode(a), objects, n_jobs)
+        if b is None:
+            return self.between(objects, objects, n_jobs)
+        # Both sides in the wider of their types, so that their order does not matter.
+        objects = objects.widened(a)
+        return self.between(objects.encode(a), objects, n_jobs)
 
     def between(self, queries: Objects, objects: Objects, n_jobs: int | None = 1) -> npt.NDArray[np.float64]:
         """Return the matrix of distances of queries to objects that are in containers already."""
@@ -355,6 +366,13 @@ class Metric:
     def distance(self, a: Any, b: Any) -> float:
         """Return the distance of two objects."""
         return float(self.pairwise([a], [b])[0, 0])
+
+
+def checked_rounding(given: Any) -> float:
+    """Return a relative error of distances, or say what is wrong with it."""
+    if isinstance(given, bool) or not isinstance(given, (int, float, np.number)) or not 0 <= given < 1:
+        raise InvalidArgument(f"expected the rounding as a relative error from 0 to below 1, given {given!r}")
+    return float(given)
 
 
 def summing(rows: npt.NDArray[Any]) -> Slack:
@@ -411,6 +429,8 @@ def metric(given: str | Metric | Callable[[Any, Any], float], **params: Any) -> 
         If it is known not to be one; the message names the remedy.
     """
     if isinstance(given, Metric):
+        if params:
+            raise WrongType(f"a metric has its parameters already: given {', '.join(params)} beside {given}")
         return given
     if not isinstance(given, str):
         return Metric(given, **params)
@@ -419,4 +439,10 @@ def metric(given: str | Metric | Callable[[Any, Any], float], **params: Any) -> 
         raise NotAMetric(f"{name!r} is not a metric: {_REFUSED[name]}")
     if name not in _METRICS:
         raise UnknownName(f"no metric {given!r}; there are {', '.join(metrics())}, and functions of your own")
-    return _METRICS[name](**params)
+    make = _METRICS[name]
+    try:
+        inspect.signature(make).bind(**params)
+    except TypeError as error:
+        known = ", ".join(inspect.signature(make).parameters) or "no parameters"
+        raise WrongType(f"the metric {name!r} takes {known}: {error}") from error
+    return make(**params)

@@ -186,6 +186,51 @@ def test_ids_that_cannot_be_used(ids, error, says):
         ms.LinearScan().fit(X, ids=ids)
 
 
+@pytest.mark.parametrize(
+    ("make", "error", "says"),
+    [
+        (lambda: ms.metric("euclidean", p=3), errors.WrongType, "takes no parameters"),
+        (lambda: ms.metric("minkowski", P=3), errors.WrongType, "takes p, w"),
+        (lambda: ms.VPTree("mahalanobis"), errors.WrongType, "missing a required argument: 'VI'"),
+        (lambda: ms.metric(ms.metric("minkowski", p=3), p=1), errors.WrongType, "already"),
+        (
+            lambda: ms.metric("hausdorff", ground=ms.metric("minkowski", p=2), p=1),
+            errors.WrongType,
+            "already",
+        ),
+        (lambda: ms.Metric(abs, fourpoint=True), errors.WrongType, "four_point"),
+        (lambda: ms.Metric(abs, rounding=np.nan), errors.InvalidArgument, "relative error"),
+        (lambda: ms.metric("precomputed", rounding=-0.3), errors.InvalidArgument, "relative error"),
+        (lambda: ms.metric("precomputed", rounding="x"), errors.InvalidArgument, "relative error"),
+        (lambda: ms.metric("haversine", unit=["degrees"]), errors.InvalidArgument, "unit"),
+        (lambda: ms.metric("haversine", radius=True), errors.InvalidArgument, "radius"),
+        (lambda: ms.metric("minkowski", p=True), errors.InvalidArgument, "p ≥ 1"),
+        (lambda: ms.metric("mahalanobis", VI=[[1.7e308]]), errors.InvalidArgument, "1e150"),
+        (lambda: ms.metric("levenshtein", costs=[([1], "b", 1)]), errors.WrongType, "hashable"),
+        (lambda: ms.metric("levenshtein", replace=1e200, insert=1e200), errors.InvalidArgument, "1e150"),
+        (
+            lambda: ms.metric("levenshtein", costs={("a", "b"): 1e-14, ("b", "c"): 1e-14, ("a", "c"): 9e-13}),
+            errors.NotAMetric,
+            "triangle",
+        ),
+        (
+            lambda: ms.LinearScan().fit(X.astype(np.float32)).knn([[1e39, 0, 0]]),
+            errors.InvalidArgument,
+            "large",
+        ),
+        (
+            lambda: ms.LinearScan("chord").fit(X.astype(np.float32)).knn([[1e-50, 0, 0]]),
+            errors.InvalidArgument,
+            "length 0",
+        ),
+        (lambda: ms.VPTree().fit(X).range(X), errors.InvalidArgument, "given none"),
+    ],
+)
+def test_parameters_that_cannot_be_used(make, error, says):
+    with pytest.raises(error, match=says):
+        make()
+
+
 def test_every_complaint_is_of_the_library_and_of_its_kind():
     for cls in vars(errors).values():
         if isinstance(cls, type):

@@ -77,8 +77,12 @@ def near_ties(random):
     return sphere.astype(np.float32), np.zeros((1, 3), np.float32)
 
 
-HOSTILE = [duplicates, all_equal, collinear, subnormal, tiny, offset_float32, offset_float64, one_far_away,
-           large_numbers, beyond_float32_squares, growing, near_ties]  # fmt: skip
+def below_float32(random):
+    return _unit(random, (500, 3)) * 1e-60, _unit(random, (8, 3)) * 1e-60
+
+
+HOSTILE = [duplicates, all_equal, collinear, below_float32, subnormal, tiny, offset_float32, offset_float64,
+           one_far_away, large_numbers, beyond_float32_squares, growing, near_ties]  # fmt: skip
 
 
 CASES = [(make, metric) for make in HOSTILE for metric in ("euclidean", "manhattan", "chebyshev")]

@@ -110,6 +110,23 @@ def test_pairwise_and_distance(workload):
     assert metric.distance(workload.queries[0], workload.objects[1]) == d[0, 1]
 
 
+def test_the_order_of_two_batches_does_not_matter():
+    manhattan = ms.metric("manhattan")
+    assert manhattan.distance([0.1], [0]) == manhattan.distance([0], [0.1]) == 0.1
+    single, double = np.float32([[0.1, 3.0]]), np.array([[0.1, 3.0]])
+    assert (manhattan.pairwise(single, double) == manhattan.pairwise(double, single).T).all()
+
+
+@pytest.mark.parametrize(("name", "most"), [("weighted_jaccard", 1.0), ("jensenshannon", np.sqrt(np.log(2)))])
+def test_what_shares_nothing_is_at_the_greatest_distance(name, most):
+    rows = np.random.default_rng(0).random((200, 20))
+    params = {"normalize": True} if name == "jensenshannon" else {}
+    nothing = np.zeros_like(rows)
+    d = ms.metric(name, **params).pairwise(np.hstack([rows, nothing]), np.hstack([nothing, rows]))
+    assert d.max() <= most
+    np.testing.assert_allclose(d, most, rtol=1e-12)
+
+
 def test_minkowski_with_a_known_exponent_is_the_known_metric():
     assert ms.metric("minkowski", p=1).name == "manhattan"
     assert ms.metric("minkowski", p=2).name == "euclidean"

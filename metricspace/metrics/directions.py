@@ -184,9 +184,10 @@ class Haversine(OnImages):
 
     def __init__(self, unit: str = "radians", radius: float = 1.0) -> None:
         units = {"radians": Places, "degrees": PlacesInDegrees}
-        if unit not in units:
+        if not isinstance(unit, str) or unit not in units:
             raise InvalidArgument(f"expected the unit 'radians' or 'degrees', given {unit!r}")
-        if not isinstance(radius, (int, float, np.number)) or not 1e-150 < radius < 1e150:
+        number = isinstance(radius, (int, float, np.number)) and not isinstance(radius, bool)
+        if not number or not 1e-150 < radius < 1e150:
             raise InvalidArgument(f"expected a positive radius of the sphere, given {radius!r}")
         self.container, self._radius = units[unit], float(radius)
         # Longitudes that differ by whole turns are the same place, and so are all at a pole.

@@ -143,6 +143,7 @@ def _(space: Any, queries: Any, i: int, room: Room) -> Any:
 
 
 _BLOCK = 16  # terms between two looks at the limit
+_MOST = float(np.log(2.0))  # the divergence of histograms that share no bin; rounded sums may exceed it
 
 
 @within.of(JensenShannonSpace)
@@ -156,7 +157,7 @@ def _(space: JensenShannonSpace, i: int, query: Any, limit: float) -> float:
             break
         for k in range(first, min(first + _BLOCK, width)):
             total += _divergence(row[k], query.row[k])
-    return np.sqrt(total)
+    return np.sqrt(min(total, _MOST))
 
 
 @kernel
@@ -319,7 +320,8 @@ def _(space: WeightedJaccardSpace, i: int, query: Any) -> float:
 
 @kernel
 def _share(apart: float, both: float) -> float:
-    return 2 * apart / (both + apart) if apart > 0 else 0.0
+    # Rows that share nothing are at 1 and no farther, whatever rounding makes of the two sums.
+    return min(2 * apart / (both + apart), 1.0) if apart > 0 else 0.0
 
 
 @at_least.of(WeightedJaccardSpace)

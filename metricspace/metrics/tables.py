@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ..bounds import Slack
 from ..kernels import Array
-from ..laws import Laws, Metric, register
+from ..laws import Laws, Metric, checked_rounding, register
 from ..objects import Matrix, Objects
 from ..space import Room, RowQuery, distance, prepare
 
@@ -45,7 +45,7 @@ class Precomputed(Metric):
 
     def __init__(self, rounding: float = 2.0**-24) -> None:
         self.name, self.laws = "precomputed", Laws(identity=False)
-        self.rounding = float(rounding)
+        self.rounding = checked_rounding(rounding)
 
     @property
     def params(self) -> dict[str, Any]:

@@ -101,7 +101,7 @@ def minkowski(p: float = 2.0, w: npt.ArrayLike | None = None) -> Metric:
     NotAMetric
         If p < 1, or a weight is negative, where the triangle inequality fails.
     """
-    if not isinstance(p, (int, float, np.integer, np.floating)) or np.isnan(p):
+    if isinstance(p, bool) or not isinstance(p, (int, float, np.integer, np.floating)) or np.isnan(p):
         raise InvalidArgument(f"expected a number p ≥ 1, given {p!r}")
     p = float(p)
     if p < 1:
@@ -238,11 +238,13 @@ def _symmetric(parameter: str, given: npt.ArrayLike) -> npt.NDArray[np.float64]:
         raise InvalidArgument(f"expected a square matrix {parameter}, given an array of shape {form.shape}")
     if not np.isfinite(form).all():
         raise InvalidArgument(f"expected finite numbers in {parameter}, given NaN or infinity")
+    if np.abs(form).max() > 1e150:
+        raise InvalidArgument(f"expected entries of {parameter} up to 1e150: scale the matrix and the rows")
     if np.abs(form - form.T).max() > _ROUNDED * np.abs(form).max():
         raise NotAMetric(
             f"expected a symmetric matrix {parameter}; (M + M.T) / 2 gives the same distances and is one"
         )
-    return (form + form.T) / 2
+    return form / 2 + form.T / 2  # in this order nothing overflows
 
 
 @register("quadratic_form")

@@ -61,6 +61,10 @@ class Objects:
         """Return further objects of the same kind, in the same encoding, to be compared with these."""
         raise NotImplementedError
 
+    def widened(self, data: Any) -> Self:
+        """Return these objects in an encoding that loses nothing of others either."""
+        return self
+
     def extended(self, data: Any) -> Self:
         """Return a container of these objects and further ones."""
         raise NotImplementedError

@@ -81,7 +81,15 @@ class Rows(Objects):
         own = self.rows
         width = own.shape[1]
         if own.dtype.kind == "f":
-            given = self.checked(finite(as_matrix(data, width), allow_empty=True))
+            given = finite(as_matrix(data, width), allow_empty=True)
+            with np.errstate(over="ignore", under="ignore"):
+                cast = given.astype(own.dtype)
+            if not np.isfinite(cast).all():
+                raise InvalidArgument(
+                    f"numbers up to {np.abs(given).max():.3g} are too large for {own.dtype}, in which the "
+                    "objects are indexed: scale the data, or index them as float64"
+                )
+            given = self.checked(cast)
         else:
             given = type(self).codes(as_matrix(data, width)).rows
             held = np.iinfo(own.dtype)
@@ -91,6 +99,13 @@ class Rows(Objects):
                     f"given some from {given.min()} to {given.max()}: index them in a wider integer type"
                 )
         return type(self)(np.ascontiguousarray(given, own.dtype))
+
+    def widened(self, data: Any) -> Self:
+        if self.rows.dtype.kind != "f":
+            return self
+        others = finite(as_matrix(data, self.rows.shape[1]), allow_empty=True)
+        wider = np.result_type(self.rows, others)
+        return self if wider == self.rows.dtype else type(self)(self.rows.astype(wider))
 
     def extended(self, data: Any) -> Self:
         return type(self)(appended(self.rows, self.encode(data).rows))
