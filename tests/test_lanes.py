@@ -1,6 +1,10 @@
 """Strings side by side in lanes: the same distances as one by one."""
 
+import copy
 import itertools
+import pickle
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -73,6 +77,26 @@ def test_distances_come_in_the_order_of_insertion():
     many = _strings(2, 3000, 12)
     scan = ms.LinearScan("levenshtein").fit(many)
     assert (scan.distances(many[:40], n_jobs=2) == scan.distances(many[:40], n_jobs=1)).all()
+
+
+def test_what_is_derived_is_made_once_and_counted():
+    held = ms.metric("levenshtein").objects(_strings(4, 3000, 30))
+    before, made = held.nbytes, []
+
+    def make(objects):
+        made.append(objects)
+        time.sleep(0.01)
+        return lanes.in_lanes(objects.starts, objects.codes, objects.alphabet)
+
+    with ThreadPoolExecutor(16) as pool:
+        results = list(pool.map(lambda _: held.derived(make), range(64)))
+    assert len(made) == 1
+    assert all(result is results[0] for result in results)
+    arrays = [array for part in results[0] for array in part]
+    assert held.nbytes == before + sum(array.nbytes for array in arrays)
+    for again in (copy.copy(held), pickle.loads(pickle.dumps(held))):
+        assert again.nbytes == before
+        assert again.derived(len) == 3000
 
 
 def test_an_alphabet_too_large_for_lanes_is_searched_all_the_same():
