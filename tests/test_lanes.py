@@ -11,6 +11,7 @@ import pytest
 
 import metricspace as ms
 from metricspace import lanes
+from metricspace.metrics import sequences
 from metricspace.space import BLOCK
 from tests import naive
 
@@ -97,6 +98,21 @@ def test_what_is_derived_is_made_once_and_counted():
     for again in (copy.copy(held), pickle.loads(pickle.dumps(held))):
         assert again.nbytes == before
         assert again.derived(len) == 3000
+
+
+def test_a_scan_derives_once_and_only_when_it_is_asked(monkeypatch):
+    made = {"_lanes": [], "_signatures": []}
+    for name in made:
+        make = getattr(sequences, name)
+        counted = lambda objects, make=make, name=name: made[name].append(objects) or make(objects)  # noqa: E731
+        monkeypatch.setattr(sequences, name, counted)
+    strings = _strings(5, 3000, 20)
+    scan = ms.LinearScan("levenshtein").fit(strings)
+    assert (made["_lanes"], made["_signatures"]) == ([], [scan._objects])
+    for _ in range(2):
+        assert scan.knn(strings[:1], 1, n_jobs=1).distances[0, 0] == 0
+    assert made["_lanes"] == [scan._objects]
+    assert sum(objects is scan._objects for objects in made["_signatures"]) == 1
 
 
 def test_an_alphabet_too_large_for_lanes_is_searched_all_the_same():

@@ -75,7 +75,8 @@ def test_rows_that_can_be_indexed_can_be_queries(function, rows, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("indexed", "asked"), [(bool, 2), (np.uint64, -1), (np.int16, 0.5), (np.int32, np.nan), (np.float32, 1e300)]
+    ("indexed", "asked"),
+    [(bool, 2), (np.uint64, -1), (np.int16, 0.5), (np.int32, np.nan), (np.float32, 1e300)],
 )
 def test_queries_that_the_type_of_the_rows_cannot_hold(indexed, asked):
     index = ms.LinearScan(unequal).fit(np.ones((3, 2), indexed))
