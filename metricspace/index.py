@@ -92,6 +92,10 @@ class BaseIndex(Searchable):
         """Return the structure's arrays, and the order in which it wants the objects, if any."""
         raise NotImplementedError
 
+    def _arranged(self, objects: Objects) -> Positions | None:
+        """Return the order in which the structure wants the objects, if it can tell before it is built."""
+        return None
+
     def _bytes(self, count: int) -> int:
         """Return about how much memory the structure takes for so many objects."""
         return 64 * count
@@ -149,14 +153,20 @@ class BaseIndex(Searchable):
         names = Ids.of(ids, len(container))
         self._refuse_too_large(len(container), container.nbytes + 8 * (reverse or 0) * len(container))
         with shown(f"building {self.key}", len(container), progress) as show:
-            bound = self._bind(container, container)
+            # The one copy: later changes to the user's array must not reach the index. Where its order is
+            # known it is made first, so that nothing is derived from the objects in another.
+            order = self._arranged(container)
+            if order is not None:
+                container = container.take(order)
+            # Building is no scan, and what only scans need is left to the first query.
+            bound = self.metric.bind(container, container, own_kernels=self.specialised and self.metric.hot)
             construction = Construction(bound, self.seed, show)
-            tree, order = self._build(construction)
+            tree, wanted = self._build(construction)
         if order is None:
-            order = np.arange(len(container))
+            order = np.arange(len(container)) if wanted is None else wanted
+            container = container.take(order)
         built = copy.copy(self)
-        # The one copy: later changes to the user's array must not reach the index.
-        built._objects = container.take(order)
+        built._objects = container
         built._tree, built._order, built._ids, built._reaches = tree, order, names, None
         built.build_cost = construction.cost
         built._forget()

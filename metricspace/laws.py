@@ -29,7 +29,7 @@ from .bounds import Slack
 from .errors import InvalidArgument, MetricFailed, NotAMetric, UnknownName, WrongType
 from .ids import Positions
 from .kernels import COMPILED
-from .objects import Handles, Objects, Rows
+from .objects import Handles, NumericRows, Objects, Rows
 from .space import BLOCK, Room, RowSpace, TwoMetrics, fill_distances, make_room
 
 # Lines of a compiler's complaint that say where and not what.
@@ -256,7 +256,7 @@ class Metric:
         """Validate the user's objects and put them into a container."""
         given = np.asarray(data) if hasattr(data, "__array__") else data  # data frames and tensors too
         if isinstance(given, np.ndarray) and given.ndim == 2 and given.dtype.kind in "fiub" and len(given):
-            return Rows.any(given)
+            return NumericRows.of(given)
         return Handles.of(given)
 
     def space(self, objects: Objects) -> Any:

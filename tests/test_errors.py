@@ -122,6 +122,19 @@ def test_unknown_names():
         ms.VPTree(5)
 
 
+def test_switches_are_true_or_false():
+    with pytest.raises(errors.InvalidArgument, match="packed to be True or False, given 'no'"):
+        ms.metric("jaccard", packed="no")
+
+
+@pytest.mark.filterwarnings("error")
+def test_codes_in_half_precision():
+    rows = np.array([[1, 2, 65504], [1, 3, 0]], np.float16)
+    assert ms.metric("hamming").pairwise(rows).tolist() == [[0, 2], [2, 0]]
+    with pytest.raises(errors.WrongType, match="whole numbers"):
+        ms.metric("hamming").pairwise(np.array([[np.inf]], np.float16))
+
+
 def test_a_law_that_is_missing(structure):
     squared = ms.Metric(lambda a, b: float((a - b) ** 2), triangle=False)
     if structure is ms.LinearScan:

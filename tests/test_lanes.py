@@ -1,12 +1,17 @@
 """Strings side by side in lanes: the same distances as one by one."""
 
+import copy
 import itertools
+import pickle
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 import metricspace as ms
 from metricspace import lanes
+from metricspace.metrics import sequences
 from metricspace.space import BLOCK
 from tests import naive
 
@@ -73,6 +78,41 @@ def test_distances_come_in_the_order_of_insertion():
     many = _strings(2, 3000, 12)
     scan = ms.LinearScan("levenshtein").fit(many)
     assert (scan.distances(many[:40], n_jobs=2) == scan.distances(many[:40], n_jobs=1)).all()
+
+
+def test_what_is_derived_is_made_once_and_counted():
+    held = ms.metric("levenshtein").objects(_strings(4, 3000, 30))
+    before, made = held.nbytes, []
+
+    def make(objects):
+        made.append(objects)
+        time.sleep(0.01)
+        return lanes.in_lanes(objects.starts, objects.codes, objects.alphabet)
+
+    with ThreadPoolExecutor(16) as pool:
+        results = list(pool.map(lambda _: held.derived(make), range(64)))
+    assert len(made) == 1
+    assert all(result is results[0] for result in results)
+    arrays = [array for part in results[0] for array in part]
+    assert held.nbytes == before + sum(array.nbytes for array in arrays)
+    for again in (copy.copy(held), pickle.loads(pickle.dumps(held))):
+        assert again.nbytes == before
+        assert again.derived(len) == 3000
+
+
+def test_a_scan_derives_once_and_only_when_it_is_asked(monkeypatch):
+    made = {"_lanes": [], "_signatures": []}
+    for name in made:
+        make = getattr(sequences, name)
+        counted = lambda objects, make=make, name=name: made[name].append(objects) or make(objects)  # noqa: E731
+        monkeypatch.setattr(sequences, name, counted)
+    strings = _strings(5, 3000, 20)
+    scan = ms.LinearScan("levenshtein").fit(strings)
+    assert (made["_lanes"], made["_signatures"]) == ([], [scan._objects])
+    for _ in range(2):
+        assert scan.knn(strings[:1], 1, n_jobs=1).distances[0, 0] == 0
+    assert made["_lanes"] == [scan._objects]
+    assert sum(objects is scan._objects for objects in made["_signatures"]) == 1
 
 
 def test_an_alphabet_too_large_for_lanes_is_searched_all_the_same():

@@ -159,6 +159,23 @@ def test_sequences_come_back_as_the_type_of_the_first():
     assert index.knn([(1, 2), np.array([3])], 1).distances.tolist() == [[0], [0]]
 
 
+@pytest.mark.parametrize(
+    ("tokens", "dtype"),
+    [
+        ([3, -(2**63), 2**63 - 1], np.int64),
+        ([3, 2**63, 2**64 - 1], np.uint64),
+        ([-1, 2**63], object),
+        ([1, "a", (1, 2)], object),
+        ([], np.int64),
+    ],
+)
+def test_arrays_come_back_exactly(tokens, dtype):
+    index = ms.LinearScan("levenshtein").fit([np.zeros(0, int), tokens])
+    (back,) = index.objects([1])
+    assert back.dtype == dtype
+    assert back.tolist() == tokens
+
+
 def test_costs_are_kept_in_a_file(tmp_path):
     costs = {("b", "a"): 0.25, ("x", None): 0.5, ("c", "a"): 1.0}
     metric = ms.metric("levenshtein", costs=costs, insert=0.75)

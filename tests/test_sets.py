@@ -1,6 +1,7 @@
 """Jaccard distance on every form of sets: real glosses, and sparse, boolean and packed rows."""
 
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -110,6 +111,29 @@ def test_items_of_a_query_that_no_indexed_set_has():
         {2: 0.0, 0: 1.0, 1: 1.0},
     ]
     assert ms.metric("jaccard").pairwise([{1, 7, 8}], [{1, 2}, {3}]).tolist() == [[3 / 4, 1.0]]
+
+
+def test_memory_does_not_grow_with_the_columns():
+    random = np.random.default_rng(2)
+    wide = sparse.random_array((30, 2**28), density=10 / 2**28, format="csr", rng=random)
+    few, more = wide[:20], wide[15:]
+    few.data[0], few.indices[0] = 7.0, 5
+    tracemalloc.start()
+    index = ms.MTree("jaccard", capacity=4).fit(few)
+    expected = naive.matrix(naive.jaccard, *[[set(row.indices) for row in rows] for rows in (more, few)])
+    hits = index.knn(more, 20)
+    assert (ms.metric("jaccard").pairwise(more, few) == expected).all()
+    index.add(more)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**22
+    for row, positions, distances in zip(expected, hits.positions, hits.distances, strict=True):
+        assert (positions.tolist(), distances.tolist()) == naive.knn(row, 20)
+    assert (index.objects(range(35)) != sparse.vstack([few, more])).nnz == 0
+    assert index.knn(more, 1).distances.max() == 0
+    # Columns of a query alone are kept, too.
+    asked = ms.metric("jaccard").objects(few).encode(more)
+    assert (asked.give(np.arange(15)) != more).nnz == 0
 
 
 def test_sets_without_items():

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import metricspace as ms
-from metricspace.errors import MetricFailed, WrongType
+from metricspace.errors import InvalidArgument, MetricFailed, WrongType
 
 X = np.random.default_rng(0).integers(0, 8, (300, 5)).astype(np.float32)
 Q = X[:7] + 1
@@ -43,6 +43,47 @@ def test_rows_of_any_type(structure, function, dtype):
     assert (mine.positions == theirs.positions).all()
     assert (mine.distances == theirs.distances).all()
     assert own.objects([3]).dtype == dtype
+
+
+@numba.njit
+def unequal(a, b):
+    count = 0.0
+    for k in range(a.shape[0]):
+        count += a[k] != b[k] and (a[k] == a[k] or b[k] == b[k])  # two that are missing are equal
+    return count
+
+
+@pytest.mark.parametrize("function", [unequal, unequal.py_func])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        np.eye(6, dtype=bool),
+        np.array([[np.nan, 1], [2, np.nan], [np.nan, np.nan], [np.inf, 1]]),
+        np.array([[2**63, 1], [2**63 + 1, 2], [2**64 - 1, 1]], np.uint64),
+        np.array([[1e300, 2], [-1e300, 2]]),
+    ],
+    ids=["booleans", "missing", "beyond 63 bits", "large"],
+)
+def test_rows_that_can_be_indexed_can_be_queries(function, rows, tmp_path):
+    index = ms.MTree(function).fit(rows)
+    index.save(tmp_path / "index")
+    for same in (index, ms.load(tmp_path / "index", metric=function)):
+        assert same.knn(rows, 1).positions[:, 0].tolist() == list(range(len(rows)))
+    index.add(rows)
+    assert index.knn(rows, 2).distances.tolist() == [[0, 0]] * len(rows)
+    assert (ms.metric(function).pairwise(rows, rows) == ms.metric(function).pairwise(rows)).all()
+
+
+@pytest.mark.parametrize(
+    ("indexed", "asked"),
+    [(bool, 2), (np.uint64, -1), (np.int16, 0.5), (np.int32, np.nan), (np.float32, 1e300)],
+)
+def test_queries_that_the_type_of_the_rows_cannot_hold(indexed, asked):
+    index = ms.LinearScan(unequal).fit(np.ones((3, 2), indexed))
+    with pytest.raises(InvalidArgument, match=np.dtype(indexed).name):
+        index.knn(np.full((1, 2), asked), 1)
+    with pytest.raises(InvalidArgument, match="2 dimensions"):
+        index.knn(np.ones((1, 3)), 1)
 
 
 def test_objects_of_any_kind(structure):

@@ -18,6 +18,7 @@ from ..construction import Construction
 from ..ids import Positions
 from ..index import BaseIndex
 from ..kernels import kernel
+from ..objects import Objects
 from ..space import BLOCK, home, span_at_least
 from ..traversal import Desk, consider_block, expand, make_desk, offer_child
 
@@ -104,8 +105,12 @@ class LinearScan(BaseIndex):
     scans = True
     smaller = "linear"
 
+    def _arranged(self, objects: Objects) -> Positions | None:
+        order = self.metric.arranged(objects)
+        return np.arange(len(objects)) if order is None else order
+
     def _build(self, construction: Construction) -> tuple[Any, Positions | None]:
-        return Scan(construction.count), self.metric.arranged(construction.bound.objects)
+        return Scan(construction.count), None
 
     def distances(self, queries: Any, *, n_jobs: int | None = None) -> npt.NDArray[np.float64]:
         """Return the distances of queries to all objects.

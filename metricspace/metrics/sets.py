@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from .. import threads
 from ..bounds import Slack
+from ..errors import InvalidArgument
 from ..kernels import Array, kernel
 from ..laws import TRIANGLE, Metric, register
 from ..objects import Bits, Objects, Sets, SparseRows
@@ -187,6 +188,8 @@ class Jaccard(Metric):
     function = None
 
     def __init__(self, packed: bool = False) -> None:
+        if not isinstance(packed, (bool, np.bool_)):
+            raise InvalidArgument(f"expected packed to be True or False, given {packed!r}")
         self.name, self.laws = "jaccard", TRIANGLE
         self.packed = bool(packed)
 

@@ -1,6 +1,6 @@
 """Containers: what the user has, validated once and laid out for kernels.
 
-- `Rows`: vectors, or rows of integer codes, in one matrix;
+- `Rows`: vectors, or rows of integer codes, in one matrix; `NumericRows`: rows of any numbers, unchecked;
 - `Sequences`: sequences of hashable tokens, as ragged codes; `Strings` and `ByteStrings` are special cases;
 - `Sets`: sets of hashable items, as ragged codes;
 - `SparseRows`: rows of a sparse matrix, as the sets of their columns that are not zero;
@@ -19,7 +19,7 @@ from .bits import Bits
 from .handles import Handles
 from .matrix import Matrix
 from .pointsets import PointSets
-from .rows import Rows
+from .rows import NumericRows, Rows
 from .sequences import Sequences, sequences_of
 from .sets import Sets
 from .sparse import SparseRows
@@ -30,6 +30,7 @@ __all__ = [
     "Bits",
     "Handles",
     "Matrix",
+    "NumericRows",
     "Objects",
     "PointSets",
     "Rows",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -31,10 +32,8 @@ class Objects:
     @property
     def nbytes(self) -> int:
         """Bytes held by the objects, and by what metrics derived from them."""
-        held = list(self.arrays().values())
-        for made in self.__dict__.get("_derived", {}).values():
-            held += made if isinstance(made, tuple) else (made,)
-        return sum(array.nbytes for array in held if isinstance(array, np.ndarray))
+        _, kept = self._kept
+        return _bytes_of((*self.arrays().values(), *kept.copy().values()))
 
     def derived(self, make: Callable[[Self], T]) -> T:
         """Return what a metric derives from these objects, such as lengths or images; it is made only once.
@@ -42,12 +41,22 @@ class Objects:
         Parameters
         ----------
         make : callable
-            Takes this container and returns an array or a tuple of arrays.
+            Takes this container and returns an array or a tuple of arrays, which may be nested.
         """
-        kept: dict[Any, T] = self.__dict__.setdefault("_derived", {})
-        if make not in kept:
-            kept[make] = make(self)
-        return kept[make]
+        lock, kept = self._kept
+        with lock:
+            if make not in kept:
+                kept[make] = make(self)
+            made: T = kept[make]
+        return made
+
+    @property
+    def _kept(self) -> tuple[threading.RLock, dict[Any, Any]]:
+        """What was derived, and who may derive: making one thing may need another, in the same thread."""
+        kept: tuple[threading.RLock, dict[Any, Any]] = self.__dict__.setdefault(
+            "_derived", (threading.RLock(), {})
+        )
+        return kept
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a pickle holds: not what can be derived again."""
@@ -85,6 +94,13 @@ class Objects:
     def restore(cls, arrays: dict[str, npt.NDArray[Any]], header: dict[str, Any]) -> Self:
         """Rebuild a container from ``arrays()`` and ``header()``."""
         raise NotImplementedError
+
+
+def _bytes_of(held: Any) -> int:
+    """Return the bytes of an array, or of those in a tuple."""
+    if isinstance(held, tuple):
+        return sum(map(_bytes_of, held))
+    return held.nbytes if isinstance(held, np.ndarray) else 0
 
 
 def refuse_single(data: Any, kind: str) -> None:

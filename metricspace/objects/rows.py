@@ -55,7 +55,7 @@ class Rows(Objects):
         matrix = as_matrix(data)
         if matrix.dtype.kind == "f":
             whole = np.rint(matrix)
-            if not (np.array_equal(matrix, whole) and np.abs(whole).max(initial=0.0) < 2.0**63):
+            if not (np.array_equal(matrix, whole) and float(np.abs(whole).max(initial=0.0)) < 2.0**63):
                 raise WrongType(
                     "expected rows of whole numbers (codes), given fractions, NaN or numbers beyond 64 bits: "
                     "round them first, or use a metric on vectors"
@@ -65,11 +65,6 @@ class Rows(Objects):
             raise WrongType("expected codes below 2**63, given larger ones: number the different codes")
         kept = next(kept for kept in _CODES if np.can_cast(matrix.dtype, kept) or kept is np.int64)
         return cls(np.ascontiguousarray(matrix, kept))
-
-    @classmethod
-    def any(cls, data: npt.NDArray[Any]) -> Self:
-        """Keep a matrix of any numeric type as it is, for a metric of the user's own."""
-        return cls(np.ascontiguousarray(data))
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -81,7 +76,7 @@ class Rows(Objects):
         own = self.rows
         width = own.shape[1]
         if own.dtype.kind == "f":
-            given = finite(as_matrix(data, width), allow_empty=True)
+            given = self._given(data)
             with np.errstate(over="ignore", under="ignore"):
                 cast = given.astype(own.dtype)
             if not np.isfinite(cast).all():
@@ -103,9 +98,12 @@ class Rows(Objects):
     def widened(self, data: Any) -> Self:
         if self.rows.dtype.kind != "f":
             return self
-        others = finite(as_matrix(data, self.rows.shape[1]), allow_empty=True)
-        wider = np.result_type(self.rows, others)
+        wider = np.result_type(self.rows, self._given(data))
         return self if wider == self.rows.dtype else type(self)(self.rows.astype(wider))
+
+    def _given(self, data: Any) -> npt.NDArray[Any]:
+        """Validate further vectors of the same width, which may be none."""
+        return finite(as_matrix(data, self.rows.shape[1]), allow_empty=True)
 
     def extended(self, data: Any) -> Self:
         return type(self)(appended(self.rows, self.encode(data).rows))
@@ -119,6 +117,34 @@ class Rows(Objects):
     @classmethod
     def restore(cls, arrays: dict[str, npt.NDArray[Any]], header: dict[str, Any]) -> Self:
         return cls(arrays["rows"])
+
+
+class NumericRows(Rows):
+    """Rows of any numbers as they are, for a metric of the user's own, which alone knows what it can measure.
+
+    Further rows may hold any numbers, too, that the type of the first can hold; floats are rounded to it.
+    """
+
+    kind = "numeric"
+
+    @classmethod
+    def of(cls, data: Any) -> Self:
+        return cls(np.ascontiguousarray(as_matrix(data)))
+
+    def encode(self, data: Any) -> Self:
+        given, kept = self._given(data), self.rows.dtype
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            cast = given.astype(kept)
+        altered = np.isinf(cast) != np.isinf(given) if kept.kind == "f" else cast != given
+        if altered.any():
+            raise InvalidArgument(
+                f"expected numbers that {kept} holds, the type of the indexed rows, given "
+                f"{given[altered][0]}: index rows of a wider type"
+            )
+        return type(self)(np.ascontiguousarray(cast))
+
+    def _given(self, data: Any) -> npt.NDArray[Any]:
+        return as_matrix(data, self.rows.shape[1])
 
 
 def as_matrix(data: Any, width: int | None = None) -> npt.NDArray[Any]:

@@ -95,7 +95,7 @@ class Sequences(Objects):
     def _joined(self, symbols: list[Any], codes: npt.NDArray[np.uint32]) -> Any:
         """Return all places of some sequences one after the other, such that slices are sequences."""
         places = [symbols[code] for code in codes]
-        return np.array(places or np.zeros(0, np.int64)) if self.form is np.ndarray else self.form(places)
+        return _array(places) if self.form is np.ndarray else self.form(places)
 
     # What they have in common.
 
@@ -171,6 +171,15 @@ class Sequences(Objects):
         vocabulary = {symbol: code for code, symbol in enumerate(header["vocabulary"], 1)}
         form = {kind.__name__: kind for kind in cls.accepted}[header["form"]]
         return cls(arrays["starts"], arrays["codes"], vocabulary, form)
+
+
+def _array(tokens: list[Any]) -> npt.NDArray[Any]:
+    """Return tokens in the first of int64, uint64 and object that holds them all exactly."""
+    for whole in (np.int64, np.uint64):
+        held = np.iinfo(whole)
+        if all(isinstance(one, (int, np.integer)) and held.min <= one <= held.max for one in tokens):
+            return np.array(tokens, whole)
+    return np.fromiter(tokens, object, len(tokens))
 
 
 class Strings(Sequences):

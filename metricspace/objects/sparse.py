@@ -15,14 +15,20 @@ from .ragged import take_ragged
 class SparseRows(Objects):
     """Rows of a sparse matrix, as the sets of their columns that are not zero.
 
+    Only columns that occur have codes, so that what a metric needs does not grow with the matrix's width.
+
     Parameters
     ----------
     starts : int64, shape (n + 1,)
-        Row i is ``items[starts[i]:starts[i + 1]]``.
-    items : uint32
-        One more than the column of each entry, so that codes count from 1 as those of `Sets` do.
+        Row i is ``entries[starts[i]:starts[i + 1]]``.
+    entries : uint32
+        One more than the place of each entry's column in `vocabulary`.
     values : array
         The entries themselves, in the user's type.
+    vocabulary : uint32
+        The columns that occur, in the order in which they were first met.
+    known : int
+        How many of them the indexed rows have; those of a query alone come after.
     columns : int
         How many the matrix has.
     matrix : bool
@@ -34,12 +40,15 @@ class SparseRows(Objects):
     def __init__(
         self,
         starts: npt.NDArray[np.int64],
-        items: npt.NDArray[np.uint32],
+        entries: npt.NDArray[np.uint32],
         values: npt.NDArray[Any],
+        vocabulary: npt.NDArray[np.uint32],
+        known: int,
         columns: int,
         matrix: bool,
     ) -> None:
-        self.starts, self.items, self.values = starts, items, values
+        self.starts, self.entries, self.values = starts, entries, values
+        self.vocabulary, self.known = vocabulary, known
         self.columns, self.matrix = columns, matrix
 
     @classmethod
@@ -53,9 +62,16 @@ class SparseRows(Objects):
             raise InvalidArgument("expected at least one row, given none")
         if csr.shape[1] >= 2**32 - 1:
             raise InvalidArgument(f"expected fewer than 2**32 − 1 columns, given {csr.shape[1]}")
-        items = csr.indices.astype(np.uint32) + np.uint32(1)
-        starts = csr.indptr.astype(np.int64)
-        return cls(starts, items, csr.data, csr.shape[1], type(csr).__name__.endswith("matrix"))
+        seen, places = np.unique(csr.indices, return_inverse=True)
+        return cls(
+            csr.indptr.astype(np.int64),
+            (places + 1).astype(np.uint32),
+            csr.data,
+            seen.astype(np.uint32),
+            len(seen),
+            csr.shape[1],
+            type(csr).__name__.endswith("matrix"),
+        )
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -63,16 +79,23 @@ class SparseRows(Objects):
     @property
     def codes(self) -> int:
         """All codes are below this number."""
-        return self.columns + 1
+        return self.known + 1
+
+    @property
+    def items(self) -> npt.NDArray[np.uint32]:
+        """The code of each entry, as `Sets` have them: 0 for a column that no indexed row has."""
+        if self.known == len(self.vocabulary):
+            return self.entries
+        return np.where(self.entries <= self.known, self.entries, np.uint32(0))
 
     def _with(
-        self, starts: npt.NDArray[np.int64], items: npt.NDArray[np.uint32], values: npt.NDArray[Any]
+        self, starts: npt.NDArray[np.int64], entries: npt.NDArray[np.uint32], values: npt.NDArray[Any]
     ) -> Self:
-        return type(self)(starts, items, values, self.columns, self.matrix)
+        return type(self)(starts, entries, values, self.vocabulary, self.known, self.columns, self.matrix)
 
     def take(self, positions: Positions) -> Self:
-        starts, items = take_ragged(self.starts, self.items, positions)
-        return self._with(starts, items, take_ragged(self.starts, self.values, positions)[1])
+        starts, entries = take_ragged(self.starts, self.entries, positions)
+        return self._with(starts, entries, take_ragged(self.starts, self.values, positions)[1])
 
     def encode(self, data: Any) -> Self:
         if isinstance(data, (list, tuple)) and not data:
@@ -82,35 +105,63 @@ class SparseRows(Objects):
             raise InvalidArgument(
                 f"expected rows of {self.columns} columns like the indexed ones, given {given.columns}"
             )
-        return given
+        wanted, ascending = given.vocabulary, self.derived(_ascending)
+        places = np.searchsorted(self.vocabulary, wanted, sorter=ascending)
+        there = places < len(ascending)
+        there[there] = self.vocabulary[ascending[places[there]]] == wanted[there]
+        codes = np.empty(len(wanted), np.uint32)
+        codes[there] = ascending[places[there]] + 1
+        unknown = wanted[~there]
+        codes[~there] = len(self.vocabulary) + 1 + np.arange(len(unknown))
+        vocabulary = np.concatenate([self.vocabulary, unknown]) if len(unknown) else self.vocabulary
+        entries = codes[given.entries - np.uint32(1)]
+        return type(self)(
+            given.starts, entries, given.values, vocabulary, self.known, self.columns, self.matrix
+        )
 
     def extended(self, data: Any) -> Self:
         more = self.encode(data)
         values = more.values.astype(np.result_type(self.values, more.values))
-        return self._with(
+        return type(self)(
             appended(self.starts, self.starts[-1] + more.starts[1:]),
-            appended(self.items, more.items),
+            appended(self.entries, more.entries),
             appended(self.values.astype(values.dtype, copy=False), values),
+            more.vocabulary,
+            len(more.vocabulary),
+            self.columns,
+            self.matrix,
         )
 
     def give(self, positions: Positions) -> Any:
         """Return the rows as a matrix or an array of ``scipy.sparse`` in compressed rows."""
         from scipy import sparse  # the user has it, who gave such rows
 
-        starts, items = take_ragged(self.starts, self.items, positions)
-        values = take_ragged(self.starts, self.values, positions)[1]
+        taken = self.take(positions)
+        columns = taken.vocabulary[taken.entries - np.uint32(1)].astype(np.int64)
         cls = sparse.csr_matrix if self.matrix else sparse.csr_array
-        return cls((values, items.astype(np.int64) - 1, starts), shape=(len(positions), self.columns))
+        rows = cls((taken.values, columns, taken.starts), shape=(len(positions), self.columns))
+        rows.sort_indices()
+        return rows
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        return {"starts": self.starts, "items": self.items, "values": self.values}
+        return {
+            "starts": self.starts,
+            "entries": self.entries,
+            "values": self.values,
+            "vocabulary": self.vocabulary,
+        }
 
     def header(self) -> dict[str, Any]:
         return {"columns": self.columns, "matrix": self.matrix}
 
     @classmethod
     def restore(cls, arrays: dict[str, npt.NDArray[Any]], header: dict[str, Any]) -> Self:
-        return cls(arrays["starts"], arrays["items"], arrays["values"], header["columns"], header["matrix"])
+        known = len(arrays["vocabulary"])
+        return cls(**arrays, known=known, columns=header["columns"], matrix=header["matrix"])
+
+
+def _ascending(objects: SparseRows) -> npt.NDArray[np.int64]:
+    return np.argsort(objects.vocabulary)
 
 
 def is_sparse(data: Any) -> bool:
