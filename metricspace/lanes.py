@@ -289,10 +289,14 @@ def in_lanes(
     starts, codes, alphabet
         As for `laid_out`.
     """
-    # Dozens of symbols take some 60 bytes for each of a string; thousands of them could take far more.
-    most = 256 * codes.nbytes + 2**20
-    single, groups = (laid_out(starts, codes, alphabet, most, size) for size in (1, GROUP))
-    return () if single is None or groups is None else (single, groups)
+    # Words take two or three times the bytes of their codes, and with thousands of symbols up to 45 times;
+    # more of them could take far more.
+    most = 64 * codes.nbytes + 2**20
+    single = laid_out(starts, codes, alphabet, most)
+    if single is None:
+        return ()
+    groups = laid_out(starts, codes, alphabet, most - single.row.nbytes - single.masks.nbytes, GROUP)
+    return () if groups is None else (single, groups)
 
 
 def by_length_and_end(starts: npt.NDArray[np.int64], codes: npt.NDArray[Any]) -> Positions:

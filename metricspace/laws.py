@@ -272,6 +272,10 @@ class Metric:
         """Return the named arrays for a scan of all objects; others than those of `space` may be better."""
         return self.space(objects)
 
+    def bytes_derived(self, objects: Objects) -> int:
+        """Return about how much memory takes what a search needs beside these objects, such as images."""
+        return 0
+
     def words(self, queries: Objects) -> int:
         """Return how many 64-bit words preparing any one of these queries needs."""
         return 1

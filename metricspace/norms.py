@@ -210,6 +210,9 @@ class OnImages(OnRows):
     def matrix(self, objects: Objects) -> Images:
         return objects.derived(self.images)
 
+    def bytes_derived(self, objects: Objects) -> int:
+        return 8 * rows_of(objects).size
+
 
 def refuse_large(images: Images) -> Images:
     """Return images, or complain that they cannot be squared."""

@@ -122,6 +122,15 @@ def test_unknown_names():
         ms.VPTree(5)
 
 
+@pytest.mark.parametrize("form", [list, lambda rows: [[row] for row in rows]], ids=["rows", "sets of points"])
+def test_images_count_as_memory(form):
+    rows = np.full((1000, 100), 0.01, np.float32)
+    metric = "hellinger" if form is list else ms.metric("hausdorff", ground="hellinger")
+    with pytest.raises(errors.TooLarge, match="max_bytes"):
+        ms.LinearScan(metric, max_bytes=1_000_000).fit(form(rows))  # of which the rows take 400,000
+    ms.LinearScan(metric, max_bytes=1_300_000).fit(form(rows))
+
+
 def test_switches_are_true_or_false():
     with pytest.raises(errors.InvalidArgument, match="packed to be True or False, given 'no'"):
         ms.metric("jaccard", packed="no")

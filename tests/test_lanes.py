@@ -100,6 +100,14 @@ def test_what_is_derived_is_made_once_and_counted():
         assert again.derived(len) == 3000
 
 
+def test_real_words_take_little_more_than_their_codes(data):
+    words = (data / "wamerican.txt").read_text(encoding="utf-8").splitlines()[:20_000]
+    held = ms.LinearScan("levenshtein").fit(words)._objects
+    made = lanes.in_lanes(held.starts, held.codes, held.alphabet)
+    assert len(made) == 2
+    assert sum(array.nbytes for part in made for array in part) < 4 * held.codes.nbytes
+
+
 def test_a_scan_derives_once_and_only_when_it_is_asked(monkeypatch):
     made = {"_lanes": [], "_signatures": []}
     for name in made:

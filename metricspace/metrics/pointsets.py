@@ -192,6 +192,10 @@ class Hausdorff(Metric):
         space, asked = self.space(objects), self.space(queries)
         return Bound(addressed(space), addressed(asked), objects, queries, self, (space, asked))
 
+    def bytes_derived(self, objects: Objects) -> int:
+        assert isinstance(objects, PointSets)
+        return self.ground.bytes_derived(objects.points)
+
     def words(self, queries: Objects) -> int:
         assert isinstance(queries, PointSets)
         # Points of either side are queries to the other.
