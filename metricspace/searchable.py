@@ -339,7 +339,7 @@ class Searchable:
         self._fitted()
         side = joins.Other(self, other)
         parts = joins.join_parts(self, side, _one_radius(radius), joins.PART, n_jobs)
-        found = joins.collected(parts, "joining", len(side.asked), progress)
+        found = joins.collected(parts, "joining", len(side.asked), n_jobs, progress)
         return found.named(self._ids, side.ids, side.build_cost)
 
     def self_join(self, radius: float, *, n_jobs: int | None = None, progress: bool = False) -> Pairs:
@@ -359,7 +359,7 @@ class Searchable:
         """
         self._fitted()
         parts = joins.self_join_parts(self, _one_radius(radius), joins.PART, n_jobs)
-        found = joins.collected(parts, "joining", self.n_objects, progress)
+        found = joins.collected(parts, "joining", self.n_objects, n_jobs, progress)
         return found.named(self._ids, self._ids, self.build_cost)
 
     def join_batches(

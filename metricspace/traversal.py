@@ -178,9 +178,11 @@ def consider(space: Any, slot: int, bound: float, query: Any, answer: Answer, de
     """Measure an object no nearer than `bound`, if it may belong: now, or best first, in its turn."""
     if not may_belong(answer, slot, bound):
         return
-    bound = max(bound, at_least(space, slot, query))
-    if not may_belong(answer, slot, bound):
-        return
+    least = at_least(space, slot, query)
+    if least > bound:
+        bound = least
+        if not may_belong(answer, slot, bound):
+            return
     if desk.wholes[ORDER] == BEST_FIRST and bound > desk.bound[0]:
         push(desk, bound, _BOUNDED, slot)
     elif afford(answer, desk):

@@ -11,12 +11,15 @@ Idea
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .. import threads
 from ..answer import COST, FOUND, PAIRS
 from ..batch import Batch
 from ..errors import InvalidArgument
@@ -57,15 +60,20 @@ class Found:
         """Return these pairs in this order."""
         return Found(self.here[order], self.there[order], self.distances[order], self.cost)
 
-    def by_place(self) -> Found:
+    def by_place(self, n_jobs: int | None = 1) -> Found:
         """Return the pairs by (here, there)."""
-        sizes = [int(keys.max(initial=0)) + 2 for keys in (self.there, self.here)]
-        places, others = (np.zeros(size, np.int64) for size in sizes)
-        order, here, there = (np.empty_like(self.here) for _ in range(3))
-        distances = np.empty_like(self.distances)
-        given, made = (self.here, self.there, self.distances), (here, there, distances)
-        _by_counting(given, places, others, order, made)
-        return Found(here, there, distances, self.cost)
+        keys = int(self.here.max(initial=-1)) + 1
+        ends = np.zeros(keys + 1, np.int64)
+        there, distances = np.empty_like(self.there), np.empty_like(self.distances)
+        _share_out(self.here, self.there, self.distances, ends, there, distances)
+        jobs = threads.jobs(n_jobs)
+        bounds = np.searchsorted(ends[:keys], np.linspace(0, len(there), jobs + 1)[1:-1])
+        spans = itertools.pairwise([0, *bounds.tolist(), keys])
+        threads.run(
+            [functools.partial(_sort_each, ends, *span, there, distances) for span in spans], _carry_on
+        )
+        counts = np.diff(ends[:keys], prepend=0)
+        return Found(np.repeat(np.arange(keys), counts), there, distances, self.cost)
 
     def by_distance(self, most: int) -> Found:
         """Return the closest pairs, by (distance, here, there)."""
@@ -79,33 +87,44 @@ class Found:
         )  # fmt: skip
 
 
-@kernel
-def _by_counting(given: Array, places: Array, others: Array, order: Array, made: Array) -> None:
-    """Sort (here, there, distances) by there, then stably by here, in time proportional to their number.
+def _carry_on() -> None:
+    """Sorting takes too short a time to be stopped."""
 
-    ``places`` and ``others`` hold a zero for each position there and here, and one more. ``made`` takes the
-    result; where pairs are millions, to sort by comparison would take longer than to find them.
+
+@kernel
+def _share_out(
+    here: Array, there: Array, distances: Array, ends: Array, to_there: Array, to_distances: Array
+) -> None:
+    """Put pairs into lists, one for each object here, and write where each list ends.
+
+    ``ends`` holds a zero for each such object, and one more.
     """
-    here, there, distances = given
-    to_here, to_there, to_distances = made
-    _begin_places(there, places)
-    for i in range(there.shape[0]):
-        order[places[there[i]]] = i
-        places[there[i]] += 1
-    _begin_places(here, others)
-    for i in order:
-        place = others[here[i]]
-        others[here[i]] += 1
-        to_here[place], to_there[place], to_distances[place] = here[i], there[i], distances[i]
+    for key in here:
+        ends[key + 1] += 1
+    for key in range(1, ends.shape[0]):
+        ends[key] += ends[key - 1]
+    for i in range(here.shape[0]):
+        place = ends[here[i]]
+        ends[here[i]] = place + 1
+        to_there[place], to_distances[place] = there[i], distances[i]
 
 
 @kernel
-def _begin_places(keys: Array, places: Array) -> None:
-    """Write where the first of each key goes."""
-    for key in keys:
-        places[key + 1] += 1
-    for key in range(1, places.shape[0]):
-        places[key] += places[key - 1]
+def _sort_each(ends: Array, first: int, last: int, there: Array, distances: Array) -> None:
+    """Sort some lists by there (Shell 1959, with Knuth's gaps): they are short, and each fits in cache."""
+    for key in range(first, last):
+        start = ends[key - 1] if key > 0 else 0
+        gap = 1
+        while gap < (ends[key] - start) // 3:
+            gap = 3 * gap + 1
+        while gap > 0:
+            for i in range(start + gap, ends[key]):
+                place, d, j = there[i], distances[i], i
+                while j - gap >= start and there[j - gap] > place:
+                    there[j], distances[j] = there[j - gap], distances[j - gap]
+                    j -= gap
+                there[j], distances[j] = place, d
+            gap //= 3
 
 
 class Other:
@@ -183,7 +202,9 @@ def _in_order(others: Positions, found: Found) -> Found:
     return Found(np.minimum(found.here, others), np.maximum(found.here, others), found.distances, found.cost)
 
 
-def collected(parts: Iterator[tuple[int, Found]], what: str, total: int, progress: bool) -> Found:
+def collected(
+    parts: Iterator[tuple[int, Found]], what: str, total: int, n_jobs: int | None, progress: bool
+) -> Found:
     """Return the pairs of all parts, by place."""
     done, every = 0, []
     with shown(what, total, progress) as show:
@@ -191,7 +212,7 @@ def collected(parts: Iterator[tuple[int, Found]], what: str, total: int, progres
             done += count
             every.append(part)
             show(done)
-    return Found.joined(every).by_place()
+    return Found.joined(every).by_place(n_jobs)
 
 
 def closest_pairs(index: Searchable, k: int, size: int, n_jobs: int | None, progress: bool) -> Found:
