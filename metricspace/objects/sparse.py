@@ -62,10 +62,10 @@ class SparseRows(Objects):
             raise InvalidArgument("expected at least one row, given none")
         if csr.shape[1] >= 2**32 - 1:
             raise InvalidArgument(f"expected fewer than 2**32 − 1 columns, given {csr.shape[1]}")
-        seen, places = np.unique(csr.indices, return_inverse=True)
+        seen, numbers = _numbered(csr.indices, csr.shape[1])
         return cls(
             csr.indptr.astype(np.int64),
-            (places + 1).astype(np.uint32),
+            numbers,
             csr.data,
             seen.astype(np.uint32),
             len(seen),
@@ -158,6 +158,18 @@ class SparseRows(Objects):
     def restore(cls, arrays: dict[str, npt.NDArray[Any]], header: dict[str, Any]) -> Self:
         known = len(arrays["vocabulary"])
         return cls(**arrays, known=known, columns=header["columns"], matrix=header["matrix"])
+
+
+def _numbered(
+    columns: npt.NDArray[Any], width: int
+) -> tuple[npt.NDArray[np.integer[Any]], npt.NDArray[np.uint32]]:
+    """Return the columns that occur, ascending, and for each entry the number of its own, from 1."""
+    if width > 8 * len(columns) + 2**16:  # then sorting is less work than looking at all columns
+        seen, places = np.unique(columns, return_inverse=True)
+        return seen, (places + 1).astype(np.uint32)
+    occurs = np.zeros(width, bool)
+    occurs[columns] = True
+    return np.flatnonzero(occurs), np.cumsum(occurs, dtype=np.uint32)[columns]
 
 
 def _ascending(objects: SparseRows) -> npt.NDArray[np.int64]:
