@@ -16,7 +16,7 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def rows(small: bool = False) -> list[dict[str, Any]]:
-    """Time all distances, and scans for the nearest and within a radius, which bound most words unmeasured."""
+    """Time all distances, and scans for the nearest and within a radius, which measure only some."""
     from rapidfuzz.distance import Levenshtein
     from rapidfuzz.process import cdist
 
