@@ -12,6 +12,7 @@ Build an index over objects with a metric, and ask it for the nearest objects or
 # The packages first: the functions `indexes` and `metrics` then stand under the names of the packages.
 from . import indexes as _structures
 from . import metrics as _families
+from .anatomy import Explanation, Statistics
 from .browsing import Browser, Merged, merge
 from .checking import LawReport, check_metric, check_scale
 from .errors import MetricSpaceError
@@ -38,6 +39,7 @@ __all__ = [
     "Balls",
     "Browser",
     "Counts",
+    "Explanation",
     "GHTree",
     "Hits",
     "LawReport",
@@ -49,6 +51,7 @@ __all__ = [
     "Metric",
     "MetricSpaceError",
     "Not",
+    "Statistics",
     "TopK",
     "VPTree",
     "Within",

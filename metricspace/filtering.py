@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .answer import Answer, admissible, may_belong
-from .bounds import object_pivot
+from .answer import Answer, admissible, may_belong, may_contain
+from .bounds import OBJECT_PIVOT, SHRUNK, object_pivot
 from .kernels import Array, kernel
 from .space import at_least
-from .traversal import POOL, Desk, offer_child, probe, sift
+from .traversal import OBJECTS, POOL, Desk, offer_child, probe, sift
 
 
 @kernel
@@ -32,10 +32,24 @@ def bound_all(
         bound = at_least(space, slot, query)
         for p in range(pivots):
             bound = max(bound, object_pivot(desk.memo[p], table[slot, p], answer.slack))
-        if may_belong(answer, slot, bound):
-            desk.pool_keys[size] = bound
-            desk.pool_slots[size] = slot
-            size += 1
+        size = keep(desk, size, slot, bound, OBJECT_PIVOT, answer)
+    open_pool(size, answer, desk)
+
+
+@kernel
+def keep(desk: Desk, size: int, slot: int, bound: float, reason: int, answer: Answer) -> int:
+    """Put an object into place `size` of the pool, if it may belong, and return the next place."""
+    if not may_belong(answer, slot, bound):
+        desk.tally[OBJECTS, reason] += 1
+        return size
+    desk.pool_keys[size] = bound
+    desk.pool_slots[size] = slot
+    return size + 1
+
+
+@kernel
+def open_pool(size: int, answer: Answer, desk: Desk) -> None:
+    """Make a heap of the first `size` places of the pool, and offer it."""
     for i in range(size // 2 - 1, -1, -1):
         sift(desk.pool_keys, desk.pool_slots, size, desk.pool_keys[i], desk.pool_slots[i], i)
     desk.wholes[POOL] = size
@@ -56,5 +70,9 @@ def refine_next(space: Any, query: Any, answer: Answer, desk: Desk) -> None:
 @kernel
 def offer_pool(answer: Answer, desk: Desk) -> None:
     """Offer the pool, if it is not empty, by the bound of its next object."""
-    if desk.wholes[POOL] > 0:
-        offer_child(desk, answer, 0, desk.pool_keys[0])
+    if desk.wholes[POOL] == 0:
+        return
+    if may_contain(answer, desk.pool_keys[0]):
+        offer_child(desk, answer, 0, desk.pool_keys[0], SHRUNK)
+    else:
+        desk.tally[OBJECTS, SHRUNK] += desk.wholes[POOL]

@@ -1,7 +1,8 @@
 """Static trees grow by dividing nodes until what is left fits into leaves.
 
-All of them keep the objects in tree order, so that node ``i`` occupies slots ``start[i]`` to ``stop[i]``: the
-objects that it keeps to itself first, then those of each child. A structure says how one node is divided.
+All of them keep the objects in tree order, so that node ``i``, a child of ``parent[i]`` (−1 at the root),
+occupies slots ``start[i]`` to ``stop[i]``: the objects that it keeps to itself first, then those of each child.
+Children have greater numbers than their parents. A structure says how one node is divided.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from .answer import Answer
+from .bounds import SHRUNK
 from .construction import COST, DONE, NODES, PENDING, Construction
 from .ids import Positions
 from .kernels import Array, generic, kernel
@@ -31,11 +32,11 @@ def divide(tree: Any, node: int, space: Any, order: Array, keys: Array, room: Ro
 
 
 @kernel
-def hang(tree: Any, start: int, stop: int, state: Array) -> int:
-    """Make a node of a span of objects and return its number."""
+def hang(tree: Any, parent: int, start: int, stop: int, state: Array) -> int:
+    """Make a node of a span of objects, below another one, and return its number."""
     child = state[NODES]
     state[NODES] += 1
-    tree.start[child], tree.stop[child] = start, stop
+    tree.parent[child], tree.start[child], tree.stop[child] = parent, start, stop
     return child
 
 
@@ -83,23 +84,24 @@ def measure_span(
 
 
 @kernel
-def offer_span(tree: Any, node: int, bound: float, answer: Answer, desk: Desk) -> None:
+def offer_span(tree: Any, node: int, bound: float, reason: int, answer: Answer, desk: Desk) -> None:
     """Offer a node, unless none of its objects is admissible because of their slots."""
     if tree.stop[node] - 1 > answer.after:
-        offer_child(desk, answer, node, bound)
+        offer_child(desk, answer, node, bound, reason)
 
 
 @kernel
 def scan_leaf(tree: Any, node: int, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
     """Measure the objects of a leaf."""
     for slot in range(tree.start[node], tree.stop[node]):
-        consider(space, slot, desk.bound[0], query, answer, desk)
+        consider(space, slot, desk.bound[0], SHRUNK, query, answer, desk)
 
 
-def greatest_below(tree: Any, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return for each node the greatest of some values of the objects in its span of slots."""
-    spans = np.stack([tree.start, tree.stop], axis=1).ravel()
-    return np.maximum.reduceat(np.append(values, -np.inf), spans)[::2]
+@kernel
+def inhabit(start: Array, stop: Array, homes: Array) -> None:
+    """Write into `homes` the deepest node to which each slot belongs."""
+    for node in range(start.shape[0]):  # children come after their parents
+        homes[start[node] : stop[node]] = node
 
 
 def grown(tree: Tree, construction: Construction, leaf_size: int) -> tuple[Tree, Positions]:

@@ -19,10 +19,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..answer import Answer, may_belong
-from ..bounds import object_pivot
+from ..answer import Answer
+from ..bounds import OBJECT_PIVOT, OWN, object_pivot
 from ..construction import COST, DONE, Construction
-from ..filtering import offer_pool
+from ..filtering import keep, offer_pool
 from ..index import BaseIndex
 from ..kernels import Array, kernel
 from ..space import Room, at_least, estimate, prepare
@@ -39,21 +39,19 @@ class DistanceMatrix(NamedTuple):
 def _(tree: DistanceMatrix, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
     size = 0
     for slot in range(tree.matrix.shape[0]):
-        bound = at_least(space, slot, query)
-        if may_belong(answer, slot, bound):
-            size = keep(desk, size, slot, bound)
+        size = keep_least_first(desk, size, slot, at_least(space, slot, query), OWN, answer)
     desk.wholes[POOL] = size
     offer_pool(answer, desk)
 
 
 @kernel
-def keep(desk: Desk, size: int, slot: int, bound: float) -> int:
-    """Put an object into place `size` of the pool, or in front if none has a lower bound; return the next."""
-    desk.pool_keys[size], desk.pool_slots[size] = bound, slot
-    if bound < desk.pool_keys[0]:
+def keep_least_first(desk: Desk, size: int, slot: int, bound: float, reason: int, answer: Answer) -> int:
+    """Put an object into the pool as `keep` does, but in front if none has a lower bound."""
+    kept = keep(desk, size, slot, bound, reason, answer)
+    if kept > size and bound < desk.pool_keys[0]:
         desk.pool_keys[size], desk.pool_slots[size] = desk.pool_keys[0], desk.pool_slots[0]
         desk.pool_keys[0], desk.pool_slots[0] = bound, slot
-    return size + 1
+    return kept
 
 
 @expand.of(DistanceMatrix)
@@ -65,8 +63,7 @@ def _(tree: DistanceMatrix, node: int, space: Any, query: Any, answer: Answer, d
     for i in range(1, desk.wholes[POOL]):
         slot = desk.pool_slots[i]
         bound = max(desk.pool_keys[i], object_pivot(d, np.float64(row[slot]), answer.slack))
-        if may_belong(answer, slot, bound):
-            size = keep(desk, size, slot, bound)
+        size = keep_least_first(desk, size, slot, bound, OBJECT_PIVOT, answer)
     desk.wholes[POOL] = size
     offer_pool(answer, desk)
 

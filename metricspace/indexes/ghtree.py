@@ -22,7 +22,7 @@ import numpy as np
 
 from ..answer import Answer
 from ..arguments import whole_number
-from ..bounds import double_pivot
+from ..bounds import DOUBLE_PIVOT, double_pivot
 from ..construction import COST, DONE, Construction
 from ..growing import divide, grown, hang, measure_span, offer_span, scan_leaf
 from ..ids import Positions
@@ -41,6 +41,7 @@ class GHNodes(NamedTuple):
 
     start: Array
     stop: Array
+    parent: Array  # −1 at the root
     near_first: Array  # −1 at a leaf
     near_second: Array
 
@@ -57,8 +58,9 @@ def _(tree: GHNodes, node: int, space: Any, query: Any, answer: Answer, desk: De
     if not afford(answer, desk):
         return
     second = measure(space, start + 1, query, answer, desk)
-    offer_span(tree, tree.near_first[node], double_pivot(first, second, answer.slack), answer, desk)
-    offer_span(tree, tree.near_second[node], double_pivot(second, first, answer.slack), answer, desk)
+    nearer, farther = double_pivot(first, second, answer.slack), double_pivot(second, first, answer.slack)
+    offer_span(tree, tree.near_first[node], nearer, DOUBLE_PIVOT, answer, desk)
+    offer_span(tree, tree.near_second[node], farther, DOUBLE_PIVOT, answer, desk)
 
 
 @divide.of(GHNodes)
@@ -73,8 +75,8 @@ def _(tree: GHNodes, node: int, space: Any, order: Array, keys: Array, room: Roo
         keys[place] -= estimate(space, order[place], query)
     state[COST] += stop - start - 2
     middle = divide_by_sign(keys, order, start + 2, stop)
-    tree.near_first[node] = hang(tree, start + 2, middle, state)
-    tree.near_second[node] = hang(tree, middle, stop, state)
+    tree.near_first[node] = hang(tree, node, start + 2, middle, state)
+    tree.near_second[node] = hang(tree, node, middle, stop, state)
     state[DONE] += 2
 
 
@@ -113,11 +115,11 @@ class GHTree(BaseIndex):
         # Each inner node keeps two objects to itself, and one side may be empty.
         nodes = n + 1
         spans = np.zeros((2, nodes), np.int64)
-        leaves = np.full((2, nodes), -1)
-        return grown(GHNodes(*spans, *leaves), construction, self.leaf_size)
+        none = np.full((3, nodes), -1)
+        return grown(GHNodes(*spans, *none), construction, self.leaf_size)
 
     def _bytes(self, count: int) -> int:
-        return 8 * count + 64 * (4 * count // self.leaf_size + 1)
+        return 8 * count + 80 * (4 * count // self.leaf_size + 1)
 
     def _desk(self) -> Desk:
         return make_desk(self.leaf_size + 3, 0, 0)
