@@ -18,12 +18,7 @@ from .checking import LawReport, check_metric, check_scale
 from .errors import MetricSpaceError
 from .hits import Balls, Counts, Hits, Matches, TopK
 from .index import indexes
-from .indexes.aesa import AESA
-from .indexes.ghtree import GHTree
-from .indexes.laesa import LAESA
-from .indexes.linear import LinearScan
-from .indexes.mtree import MTree
-from .indexes.vptree import VPTree
+from .indexes import *
 from .laws import Laws, Metric, metric, metrics
 from .queries.complex import All, Any, Not, Within
 from .queries.topk import top_k
@@ -32,20 +27,15 @@ from .storage import load
 __version__ = "0.1.0"
 
 __all__ = [
-    "AESA",
-    "LAESA",
     "All",
     "Any",
     "Balls",
     "Browser",
     "Counts",
     "Explanation",
-    "GHTree",
     "Hits",
     "LawReport",
     "Laws",
-    "LinearScan",
-    "MTree",
     "Matches",
     "Merged",
     "Metric",
@@ -53,7 +43,6 @@ __all__ = [
     "Not",
     "Statistics",
     "TopK",
-    "VPTree",
     "Within",
     "check_metric",
     "check_scale",
@@ -64,3 +53,4 @@ __all__ = [
     "metrics",
     "top_k",
 ]
+__all__ += _structures.__all__

@@ -78,7 +78,9 @@ def double_pivot(to_near: float, to_far: float, slack: Slack) -> float:
 
 
 @kernel
-def project(to_first: float, to_second: float, between: float, slack: Slack) -> tuple[float, float, float, float]:
+def project(
+    to_first: float, to_second: float, between: float, slack: Slack
+) -> tuple[float, float, float, float]:
     """Return where an object lies in the half plane through two pivots: least and greatest x, then y.
 
     The pivots lie on the x-axis, a half of the distance `between` them to either side of the origin. The

@@ -1,8 +1,8 @@
 """Static trees grow by dividing nodes until what is left fits into leaves.
 
 All of them keep the objects in tree order, so that node ``i``, a child of ``parent[i]`` (−1 at the root),
-occupies slots ``start[i]`` to ``stop[i]``: the objects that it keeps to itself first, then those of each child.
-Children have greater numbers than their parents. A structure says how one node is divided.
+occupies slots ``start[i]`` to ``stop[i]``: the objects that it keeps to itself first, then those of each
+child. Children have greater numbers than their parents. A structure says how one node is divided.
 """
 
 from __future__ import annotations
