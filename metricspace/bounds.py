@@ -8,7 +8,7 @@ with the radius: a reference point that is far away makes every bound coarse, ho
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -108,7 +108,7 @@ def cover(box: Array, spot: tuple[float, float, float, float]) -> None:
 
 
 @kernel
-def planar(box: Array, spot: tuple[float, float, float, float], slack: Slack) -> float:
+def planar(box: Any, spot: tuple[float, float, float, float], slack: Slack) -> float:
     """d(q, o) ≥ the distance in the half plane of two pivots of q from a box that holds o.
 
     Of four points, two of them pivots, the others can be laid into one half plane through the pivots without
@@ -121,6 +121,20 @@ def planar(box: Array, spot: tuple[float, float, float, float], slack: Slack) ->
         return np.inf  # nothing is in the box
     apart = math.sqrt(x * x + y * y)
     return apart - allowance(slack, 2 * apart)
+
+
+@kernel
+def hilbert(to_near: float, to_far: float, between: float, reach: float, slack: Slack) -> float:
+    """d(q, o) ≥ (d(q, near)² − d(q, far)²) / 2 d(near, far), where o is no nearer to `far` than to `near`.
+
+    Hilbert exclusion (Connor, Cardillo, Vadicamo, Rabitti 2017), for objects up to `reach` from `near`: where
+    the pivots are close together, rounding may have put one that far from them well beyond the hyperplane.
+    """
+    wrong = allowance(slack, between)
+    if not between > 4 * wrong:
+        return -np.inf
+    beyond = allowance(slack, 2 * reach) * 2 * reach / (between - wrong)
+    return planar((-np.inf, beyond, 0.0, np.inf), project(to_near, to_far, between, slack), slack)
 
 
 @kernel
