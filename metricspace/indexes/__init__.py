@@ -1,6 +1,7 @@
 """The structures, one file each; importing this package makes their keys known."""
 
 from .aesa import AESA
+from .covertree import CoverTree
 from .ghtree import GHTree
 from .laesa import LAESA
 from .linear import LinearScan
@@ -8,4 +9,4 @@ from .mtree import MTree
 from .sat import SAT, DistalSAT
 from .vptree import VPTree
 
-__all__ = ["AESA", "LAESA", "SAT", "DistalSAT", "GHTree", "LinearScan", "MTree", "VPTree"]
+__all__ = ["AESA", "LAESA", "SAT", "CoverTree", "DistalSAT", "GHTree", "LinearScan", "MTree", "VPTree"]

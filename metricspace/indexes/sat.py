@@ -12,12 +12,8 @@ Idea
     the farthest object that may become one: so a node has few neighbours, and they are far apart.
 
 Arrays
-    Node i is the object in slot i, and slots are numbered in the order in which the nodes were made: a slot
-    is a time. ``neighbour[i]`` is the oldest neighbour of a node, ``next`` leads to the others. What is at
-    distance 0 from a node hangs in a list of its own, ``equal[i]``, the oldest first, so that duplicates
-    make no chain. ``ring[i]`` holds the least and greatest distance to the parent of a node and of all that
-    lies below it, by which most neighbours are excluded before they are measured. ``between[i, k]`` is the
-    distance of a neighbour to the k-th of its older siblings, kept only for four-point bounds.
+    Those of `descending`, a node's children being its neighbours. ``between[i, k]`` is the distance of a
+    neighbour to the k-th of its older siblings, kept only for four-point bounds.
 
 Invariants
     An object chose, on its way down, the nearest of the neighbours that were there. It was no farther from
@@ -30,57 +26,45 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from ..anatomy import Anatomy
-from ..answer import Answer, may_lead
+from ..answer import Answer
 from ..arguments import one_of, whole_number
-from ..bounds import (
-    DOUBLE_PIVOT,
-    OBJECT_PIVOT,
-    PLANAR,
-    RANGE_PIVOT,
-    double_pivot,
-    hilbert,
-    object_pivot,
-    pivot_ball,
-    range_pivot,
-)
+from ..bounds import DOUBLE_PIVOT, PLANAR, RANGE_PIVOT, double_pivot, hilbert
 from ..construction import COST, DONE, NODES, Construction
-from ..dynamic import DynamicIndex
+from ..descending import (
+    ObjectTree,
+    begin_at_root,
+    covered,
+    enclose,
+    hang,
+    hang_equal,
+    look_below,
+    note,
+    offer_below,
+    oldest_below,
+    stays,
+)
 from ..ids import Positions
 from ..kernels import Array, kernel
 from ..laws import sharpest
 from ..objects import Objects
 from ..pivots import random_below
 from ..space import Room, estimate, prepare
-from ..traversal import (
-    BEST_FIRST,
-    ORDER,
-    Desk,
-    afford,
-    begin,
-    consider,
-    expand,
-    make_desk,
-    measure,
-    offer_child,
-)
-from ..traversal import NODES as EXCLUDED
+from ..traversal import Desk, begin, expand, offer_child
 
 
 class SATNodes(NamedTuple):
-    """The nodes, one an object."""
+    """The nodes, one an object; their children are the neighbours. See `descending` for what is not said."""
 
-    parent: Array  # −1 at the root, which is in slot 0
-    neighbour: Array  # −1 if there is none
-    last: Array  # the latest neighbour
-    next: Array  # −1 at the end of a list
-    equal: Array  # −1 if there is none
-    arity: Array  # how many neighbours
+    parent: Array
+    child: Array
+    last: Array
+    next: Array
+    equal: Array
+    arity: Array
     to_parent: Array
-    cover: Array  # greatest distance to what lies below
-    ring: Array  # (nodes, 2)
+    cover: Array
+    ring: Array
     forced: Array  # uint8
     between: Array  # (nodes, limit) float32, or no rows
     limit: int  # neighbours that a node may have
@@ -91,49 +75,18 @@ class SATNodes(NamedTuple):
 
 @begin.of(SATNodes)
 def _(tree: SATNodes, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
-    if afford(answer, desk):
-        d = measure(space, 0, query, answer, desk)
-        desk.memo[0] = d
-        offer_child(desk, answer, 0, pivot_ball(d, 0.0, tree.cover[0], answer.slack), RANGE_PIVOT)
+    begin_at_root(tree, space, query, answer, desk)
 
 
 @expand.of(SATNodes)
 def _(tree: SATNodes, node: int, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
-    if desk.memo[node] == np.inf:  # it was put off
-        desk.memo[node] = measure(space, node, query, answer, desk)
-        offer_below(tree, node, answer, desk)
-        return
-    d = desk.memo[node]
-    bound = max(desk.bound[0], object_pivot(d, 0.0, answer.slack))
-    slot = tree.equal[node]
-    while slot >= 0:
-        consider(space, slot, bound, OBJECT_PIVOT, query, answer, desk)
-        slot = tree.next[slot]
-    slot = tree.neighbour[node]
-    while slot >= 0:  # measured together: each is a rival to what lies below the others
-        desk.memo[slot] = np.inf
-        bound = max(desk.bound[0], range_pivot(d, tree.ring[slot, 0], tree.ring[slot, 1], answer.slack))
-        if oldest_below(tree, slot) < 0:
-            consider(space, slot, bound, OBJECT_PIVOT, query, answer, desk)
-        elif not may_lead(answer, slot, bound):
-            desk.tally[EXCLUDED, RANGE_PIVOT] += 1
-        elif desk.wholes[ORDER] == BEST_FIRST and bound > desk.bound[0]:
-            offer_child(desk, answer, slot, bound, RANGE_PIVOT)  # to be measured in its turn
-        elif afford(answer, desk):
-            desk.memo[slot] = measure(space, slot, query, answer, desk)
-        slot = tree.next[slot]
-    slot = tree.neighbour[node]
-    while slot >= 0:
-        if oldest_below(tree, slot) >= 0 and desk.memo[slot] < np.inf:
-            offer_below(tree, slot, answer, desk)
-        slot = tree.next[slot]
+    look_below(tree, node, space, query, answer, desk)
 
 
-@kernel
-def offer_below(tree: SATNodes, node: int, answer: Answer, desk: Desk) -> None:
-    """Offer what lies below a node that has been measured."""
+@offer_below.of(SATNodes)
+def _(tree: SATNodes, node: int, answer: Answer, desk: Desk) -> None:
     d = desk.memo[node]
-    bound, reason = pivot_ball(d, 0.0, tree.cover[node], answer.slack), RANGE_PIVOT
+    bound, reason = covered(tree, node, answer, desk), RANGE_PIVOT
     sharper = double_pivot(d, to_nearest_rival(tree, node, desk.memo), answer.slack)
     if sharper > bound:
         bound, reason = sharper, DOUBLE_PIVOT
@@ -151,7 +104,7 @@ def to_nearest_rival(tree: SATNodes, node: int, memo: Array) -> float:
     least = np.inf
     while tree.parent[node] >= 0:
         up = tree.parent[node]
-        slot = tree.neighbour[up]
+        slot = tree.child[up]
         while 0 <= slot < oldest:
             least = min(least, memo[slot])
             slot = tree.next[slot]
@@ -170,7 +123,7 @@ def by_hyperplanes(tree: SATNodes, node: int, answer: Answer, desk: Desk) -> flo
     if tree.forced[node] == 0:
         bound = hilbert(d, desk.memo[up], tree.to_parent[node], reach, answer.slack)
     oldest = oldest_below(tree, node)
-    slot = tree.neighbour[up]
+    slot = tree.child[up]
     rank, own_rank = 0, -1
     while 0 <= slot < oldest:
         if slot == node:
@@ -183,112 +136,22 @@ def by_hyperplanes(tree: SATNodes, node: int, answer: Answer, desk: Desk) -> flo
     return bound
 
 
-@kernel
-def oldest_below(tree: SATNodes, node: int) -> int:
-    """Return the oldest object below a node, −1 if there is none; it hangs there directly."""
-    neighbour, equal = tree.neighbour[node], tree.equal[node]
-    return max(neighbour, equal) if min(neighbour, equal) < 0 else min(neighbour, equal)
-
-
-# --- what both ways of building have in common -------------------------------------------------------
-
-
-@kernel
-def hang(tree: SATNodes, node: int, slot: int, d: float) -> None:
-    """Make an object the latest neighbour of a node."""
-    tree.parent[slot], tree.to_parent[slot] = node, d
-    enclose(tree, slot, d)
-    if tree.neighbour[node] < 0:
-        tree.neighbour[node] = slot
-    else:
-        tree.next[tree.last[node]] = slot
-    tree.last[node] = slot
-    tree.arity[node] += 1
-
-
-@kernel
-def hang_equal(tree: SATNodes, node: int, slot: int) -> None:
-    """Keep an object with the one that it is equal to; the oldest stays the first of the list."""
-    tree.parent[slot] = node
-    if tree.equal[node] < 0:
-        tree.equal[node] = slot
-    else:
-        tree.next[slot] = tree.next[tree.equal[node]]
-        tree.next[tree.equal[node]] = slot
-
-
-@kernel
-def enclose(tree: SATNodes, node: int, to_parent: float) -> None:
-    """Enlarge the ring of a node by an object at this distance from its parent."""
-    ring = tree.ring[node]
-    ring[0], ring[1] = min(ring[0], to_parent), max(ring[1], to_parent)
-
-
-@kernel
-def descend(tree: SATNodes, node: int, to_node: float, to_parent: float) -> None:
-    """Note that an object goes below a neighbour, the one of its parent's that it is nearest to."""
-    enclose(tree, node, to_parent)
-    if to_node > to_parent:
-        tree.forced[node] = 1
-
-
 # --- inserting ---------------------------------------------------------------------------------------
 
 
-@kernel
-def insert(tree: SATNodes, space: Any, slots: Array, room: Room, state: Array, patience: int) -> bool:
-    """Insert ``slots[state[DONE]:]`` until all are in or `patience` distances are computed."""
-    enough = state[COST] + patience
-    while state[DONE] < slots.shape[0] and state[COST] < enough:
-        slot = slots[state[DONE]]
-        if slot > 0:
-            insert_one(tree, space, slot, room, state)
-        if room.fault[0] != 0:
-            return False
-        state[DONE] += 1
-    return state[DONE] == slots.shape[0]
+@stays.of(SATNodes)
+def _(tree: SATNodes, node: int, slot: int, d: float, nearest: int, to_nearest: float) -> bool:
+    if d <= to_nearest and tree.arity[node] < tree.limit:
+        return True
+    if d < to_nearest:
+        tree.forced[nearest] = 1
+    return False
 
 
-@kernel
-def insert_one(tree: SATNodes, space: Any, slot: int, room: Room, state: Array) -> None:
-    """Take an object from neighbour to neighbour to where none is nearer than the node, and hang it there."""
-    query = prepare(space, space, slot, room)
-    node, d = 0, estimate(space, 0, query)
-    state[COST] += 1
-    while room.fault[0] == 0:
-        tree.cover[node] = max(tree.cover[node], d)
-        if d == 0.0:
-            hang_equal(tree, node, slot)
-            return
-        nearest, to_nearest = nearest_neighbour(tree, node, slot, space, query, state)
-        if d <= to_nearest and tree.arity[node] < tree.limit:
-            hang(tree, node, slot, d)
-            return
-        descend(tree, nearest, to_nearest, d)
-        node, d = nearest, to_nearest
-
-
-@kernel
-def nearest_neighbour(
-    tree: SATNodes, node: int, slot: int, space: Any, query: Any, state: Array
-) -> tuple[int, float]:
-    """Return the neighbour of a node that is nearest to an object, and its distance; −1 if there is none."""
-    nearest, least, ties, rank = -1, np.inf, 0, 0
-    other = tree.neighbour[node]
-    while other >= 0:
-        d = estimate(space, other, query)
-        if tree.between.shape[0] > 0:
-            tree.between[slot, rank] = d
-        if d < least:
-            nearest, least, ties = other, d, 1
-        elif d == least:  # shared out, lest objects that are all equally far apart make a chain
-            ties += 1
-            if random_below(state, ties) == 0:
-                nearest = other
-        rank += 1
-        other = tree.next[other]
-    state[COST] += rank
-    return nearest, least
+@note.of(SATNodes)
+def _(tree: SATNodes, slot: int, rank: int, d: float) -> None:
+    if tree.between.shape[0] > 0:
+        tree.between[slot, rank] = d
 
 
 # --- building at once --------------------------------------------------------------------------------
@@ -359,7 +222,7 @@ def adopt(tree: SATNodes, bags: Bags, node: int, chosen: int, space: Any, room: 
             state[COST] += 1
             if tree.between.shape[0] > 0:
                 tree.between[i, tree.arity[node] - 1] = d
-            closer = d < bags.to_nearest[i]  # ties are shared out, as in `nearest_neighbour`
+            closer = d < bags.to_nearest[i]  # ties are shared out, as in `nearest_child`
             if closer or (d == bags.to_nearest[i] and random_below(state, tree.arity[node]) == 0):
                 bags.nearest[i], bags.to_nearest[i] = slot, d
         i = bags.link[i]
@@ -377,7 +240,9 @@ def share_out(tree: SATNodes, bags: Bags, node: int, state: Array) -> None:
             hang_equal(tree, node, enter(bags, i, state))
         elif bags.to_nearest[i] >= 0.0:
             nearest = bags.nearest[i]
-            descend(tree, nearest, bags.to_nearest[i], d)
+            enclose(tree, nearest, d)
+            if bags.to_nearest[i] > d:
+                tree.forced[nearest] = 1
             bags.link[i], bags.head[nearest] = bags.head[nearest], i
             bags.to_node[i], bags.to_nearest[i] = bags.to_nearest[i], np.inf
         i = following
@@ -396,7 +261,7 @@ def enter(bags: Bags, i: int, state: Array) -> int:
 # --- the indexes -------------------------------------------------------------------------------------
 
 
-class SpatialApproximation(DynamicIndex):
+class SpatialApproximation(ObjectTree):
     """What both trees have in common: all but how they are built at first."""
 
     arrays = SATNodes
@@ -415,52 +280,16 @@ class SpatialApproximation(DynamicIndex):
         self.bounds = one_of("bounds", bounds, ("auto", "triangle", "four-point"))
 
     def _apart(self, count: int) -> SATNodes:
-        """Return so many nodes that nothing connects yet."""
-        kept = count if sharpest(self.bounds, self.metric, "four-point") == "four-point" else 0
+        rows = count if sharpest(self.bounds, self.metric, "four-point") == "four-point" else 0
         return SATNodes(
-            parent=np.full(count, -1),
-            neighbour=np.full(count, -1),
-            last=np.full(count, -1),
-            next=np.full(count, -1),
-            equal=np.full(count, -1),
-            arity=np.zeros(count, np.int64),
-            to_parent=np.zeros(count),
-            cover=np.zeros(count),
-            ring=np.tile([np.inf, 0.0], (count, 1)),
+            **self._common(count),
             forced=np.zeros(count, np.uint8),
-            between=np.zeros((kept, self.arity), np.float32),
+            between=np.zeros((rows, self.arity), np.float32),
             limit=self.arity,
         )
 
-    def _extended(self, tree: SATNodes, count: int) -> SATNodes:
-        more = self._apart(count)
-        arrays = (name for name in tree._fields if name != "limit")
-        return tree._replace(
-            **{name: np.concatenate([getattr(tree, name), getattr(more, name)]) for name in arrays}
-        )
-
-    def _insert(self, tree: SATNodes, slots: Positions, construction: Construction) -> SATNodes:
-        construction.state[DONE] = 0
-        construction.run(
-            lambda: insert(
-                tree, construction.space, slots, construction.room, construction.state, construction.patience
-            )
-        )
-        return tree
-
-    def _anatomy(self) -> Anatomy:
-        return Anatomy(np.arange(len(self._tree.parent)), self._tree.parent)
-
-    def _covering_radii(self) -> npt.NDArray[np.float64]:
-        return self._tree.cover[np.maximum(self._tree.neighbour, self._tree.equal) >= 0]
-
     def _bytes(self, count: int) -> int:
-        return (81 + 4 * self.arity) * count
-
-    def _desk(self) -> Desk:
-        most = int(np.bincount(self._tree.parent[1:], minlength=1).max())
-        # When browsing, each neighbour may wait twice: as an object, and for what lies below.
-        return make_desk(2 * most + 2, len(self._tree.parent), 0)
+        return super()._bytes(count) + (4 * self.arity + 1) * count
 
 
 class SAT(SpatialApproximation):
@@ -493,13 +322,6 @@ class SAT(SpatialApproximation):
 
     key = "sat"
 
-    def _arranged(self, objects: Objects) -> Positions:
-        return np.random.default_rng(self.seed).permutation(len(objects))
-
-    def _build(self, construction: Construction) -> tuple[SATNodes, None]:
-        n = construction.count
-        return self._insert(self._apart(n), np.arange(n), construction), None
-
 
 class DistalSAT(SpatialApproximation):
     """Distal spatial approximation tree: fewer distances still, for some more when it is built.
@@ -529,6 +351,9 @@ class DistalSAT(SpatialApproximation):
     """
 
     key = "dsat"
+
+    def _arranged(self, objects: Objects) -> None:
+        return None  # it is known when the tree is built
 
     def _build(self, construction: Construction) -> tuple[SATNodes, Positions]:
         n, state = construction.count, construction.state
