@@ -8,7 +8,7 @@ with the radius: a reference point that is far away makes every bound coarse, ho
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -86,18 +86,25 @@ def project(
     The pivots lie on the x-axis, a half of the distance `between` them to either side of the origin. The
     intervals cover what rounding may do; where the pivots are too close to say anything, they have no end.
     """
-    wrong, first, second = allowance(slack, between), allowance(slack, to_first), allowance(slack, to_second)
+    wrong, first = allowance(slack, between), allowance(slack, to_first)
     if not between > 4 * wrong:
         return -np.inf, np.inf, 0.0, np.inf
-    x = (to_first - to_second) * (to_first + to_second) / (2 * between)
-    squares = 2 * (to_first * first + to_second * second) + first * first + second * second
-    x_wrong = (squares / 2 + abs(x) * wrong) / (between - wrong)
+    x, x_wrong = abscissa(to_first, to_second, between, slack)
     leg = abs(x + between / 2)
     leg_wrong = x_wrong + wrong / 2
     height = to_first * to_first - leg * leg
     height_wrong = first * (2 * to_first + first) + leg_wrong * (2 * leg + leg_wrong)
     lowest, highest = math.sqrt(max(height - height_wrong, 0.0)), math.sqrt(max(height + height_wrong, 0.0))
     return x - x_wrong, x + x_wrong, lowest, highest
+
+
+@kernel
+def abscissa(to_first: float, to_second: float, between: float, slack: Slack) -> tuple[float, float]:
+    """Return where an object lies along the line through two pivots, and how wrong that may be."""
+    wrong, first, second = allowance(slack, between), allowance(slack, to_first), allowance(slack, to_second)
+    x = (to_first - to_second) * (to_first + to_second) / (2 * between)
+    squares = 2 * (to_first * first + to_second * second) + first * first + second * second
+    return x, (squares / 2 + abs(x) * wrong) / (between - wrong)
 
 
 @kernel
@@ -108,7 +115,7 @@ def cover(box: Array, spot: tuple[float, float, float, float]) -> None:
 
 
 @kernel
-def planar(box: Any, spot: tuple[float, float, float, float], slack: Slack) -> float:
+def planar(box: Array, spot: tuple[float, float, float, float], slack: Slack) -> float:
     """d(q, o) ≥ the distance in the half plane of two pivots of q from a box that holds o.
 
     Of four points, two of them pivots, the others can be laid into one half plane through the pivots without
@@ -133,8 +140,10 @@ def hilbert(to_near: float, to_far: float, between: float, reach: float, slack: 
     wrong = allowance(slack, between)
     if not between > 4 * wrong:
         return -np.inf
+    x, x_wrong = abscissa(to_near, to_far, between, slack)
     beyond = allowance(slack, 2 * reach) * 2 * reach / (between - wrong)
-    return planar((-np.inf, beyond, 0.0, np.inf), project(to_near, to_far, between, slack), slack)
+    bound = x - x_wrong - beyond
+    return bound - allowance(slack, 2 * abs(bound))
 
 
 @kernel

@@ -90,24 +90,27 @@ def look_below(tree: Any, node: int, space: Any, query: Any, answer: Answer, des
         elif afford(answer, desk):
             desk.memo[slot] = measure(space, slot, query, answer, desk)
         slot = tree.next[slot]
-    slot = next_nearer(tree, node, -1, desk.memo)
-    while slot >= 0:  # the farthest first: of equal bounds the one offered last is visited first
-        offer_below(tree, slot, answer, desk)
-        slot = next_nearer(tree, node, slot, desk.memo)
+    nearest = nearest_measured(tree, node, desk.memo)
+    desk.memo[tree.parent.shape[0] + node] = desk.memo[nearest] if nearest >= 0 else np.inf
+    slot = tree.child[node]
+    while slot >= 0:
+        if slot != nearest and desk.memo[slot] < np.inf:
+            offer_below(tree, slot, answer, desk)
+        slot = tree.next[slot]
+    if nearest >= 0:  # of equal bounds the one offered last is visited first
+        offer_below(tree, nearest, answer, desk)
 
 
 @kernel
-def next_nearer(tree: Any, node: int, after: int, memo: Array) -> int:
-    """Return the farthest of the measured children of a node, or of those that are nearer than another."""
-    farthest = -1
+def nearest_measured(tree: Any, node: int, memo: Array) -> int:
+    """Return the nearest to the query of the measured children of a node, −1 if there is none."""
+    nearest = -1
     slot = tree.child[node]
     while slot >= 0:
-        here = memo[slot], slot
-        left = here[0] < np.inf and (after < 0 or here < (memo[after], after))
-        if left and (farthest < 0 or here > (memo[farthest], farthest)):
-            farthest = slot
+        if memo[slot] < (memo[nearest] if nearest >= 0 else np.inf):
+            nearest = slot
         slot = tree.next[slot]
-    return farthest
+    return nearest
 
 
 @kernel
@@ -295,4 +298,4 @@ class ObjectTree(DynamicIndex):
     def _desk(self) -> Desk:
         most = int(np.bincount(self._tree.parent[1:], minlength=1).max())
         # When browsing, a child may wait twice: as an object, and for what lies below.
-        return make_desk(2 * most + 2, len(self._tree.parent), 0)
+        return make_desk(2 * most + 2, 2 * len(self._tree.parent), 0)

@@ -91,7 +91,7 @@ def _(tree: SATNodes, node: int, answer: Answer, desk: Desk) -> None:
     if sharper > bound:
         bound, reason = sharper, DOUBLE_PIVOT
     if tree.between.shape[0] > 0:
-        sharper = by_hyperplanes(tree, node, answer, desk)
+        sharper = by_hyperplane(tree, node, answer, desk)
         if sharper > bound:
             bound, reason = sharper, PLANAR
     offer_child(desk, answer, node, bound, reason)
@@ -104,10 +104,13 @@ def to_nearest_rival(tree: SATNodes, node: int, memo: Array) -> float:
     least = np.inf
     while tree.parent[node] >= 0:
         up = tree.parent[node]
-        slot = tree.child[up]
-        while 0 <= slot < oldest:
-            least = min(least, memo[slot])
-            slot = tree.next[slot]
+        if tree.last[up] < oldest:
+            least = min(least, memo[tree.parent.shape[0] + up])
+        else:
+            slot = tree.child[up]
+            while slot < oldest:
+                least = min(least, memo[slot])
+                slot = tree.next[slot]
         if tree.forced[node] != 0:
             break
         least = min(least, memo[up])
@@ -116,24 +119,30 @@ def to_nearest_rival(tree: SATNodes, node: int, memo: Array) -> float:
 
 
 @kernel
-def by_hyperplanes(tree: SATNodes, node: int, answer: Answer, desk: Desk) -> float:
-    """Return the bound by the hyperplanes between a node and those rivals whose distances to it are kept."""
-    d, reach, up = desk.memo[node], tree.cover[node], tree.parent[node]
-    bound = -np.inf
-    if tree.forced[node] == 0:
-        bound = hilbert(d, desk.memo[up], tree.to_parent[node], reach, answer.slack)
+def by_hyperplane(tree: SATNodes, node: int, answer: Answer, desk: Desk) -> float:
+    """Return the bound by a hyperplane between a node and a rival, of all whose distance to it is kept.
+
+    That is the hyperplane that lies farthest from the query.
+    """
+    d, up = desk.memo[node], tree.parent[node]
     oldest = oldest_below(tree, node)
+    farthest, to_rival, between = 0.0, np.inf, 0.0
+    if tree.forced[node] == 0 and desk.memo[up] < d:
+        to_rival, between = desk.memo[up], tree.to_parent[node]
+        farthest = (d * d - to_rival * to_rival) / between
     slot = tree.child[up]
     rank, own_rank = 0, -1
     while 0 <= slot < oldest:
         if slot == node:
             own_rank = rank
         elif desk.memo[slot] < d:
-            between = tree.between[node, rank] if own_rank < 0 else tree.between[slot, own_rank]
-            bound = max(bound, hilbert(d, desk.memo[slot], np.float64(between), reach, answer.slack))
+            apart = np.float64(tree.between[node, rank] if own_rank < 0 else tree.between[slot, own_rank])
+            if apart > 0.0 and d * d - desk.memo[slot] * desk.memo[slot] > farthest * apart:
+                to_rival, between = desk.memo[slot], apart
+                farthest = (d * d - to_rival * to_rival) / between
         rank += 1
         slot = tree.next[slot]
-    return bound
+    return hilbert(d, to_rival, between, tree.cover[node], answer.slack)
 
 
 # --- inserting ---------------------------------------------------------------------------------------
