@@ -35,7 +35,7 @@ from .kernels import Array, generic, kernel
 from .objects import Objects
 from .pivots import random_below
 from .space import Room, estimate, prepare
-from .traversal import BEST_FIRST, NODES, ORDER, Desk, afford, consider, make_desk, measure, offer_child
+from .traversal import NODES, Desk, afford, consider, make_desk, measure, offer_child
 
 # --- searching ---------------------------------------------------------------------------------------
 
@@ -85,7 +85,7 @@ def look_below(tree: Any, node: int, space: Any, query: Any, answer: Answer, des
             consider(space, slot, bound, OBJECT_PIVOT, query, answer, desk)
         elif not may_lead(answer, slot, bound):
             desk.tally[NODES, RANGE_PIVOT] += 1
-        elif desk.wholes[ORDER] == BEST_FIRST and bound > desk.bound[0]:
+        elif bound > desk.bound[0]:
             offer_child(desk, answer, slot, bound, RANGE_PIVOT)  # to be measured in its turn
         elif afford(answer, desk):
             desk.memo[slot] = measure(space, slot, query, answer, desk)

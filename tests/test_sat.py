@@ -125,14 +125,19 @@ def test_bounds_need_their_law(cls):
 
 
 def test_the_distal_tree_needs_the_fewest_distances(data):
-    loads = [load for load in workloads.workloads(5000, 100, data) if load.name == "cities on the globe"]
+    cities = next(load for load in workloads.workloads(5000, 100, data) if load.name == "cities on the globe")
     learned = workloads.like_learned(5100)
-    loads.append(workloads.Workload("learned", "euclidean", learned[:5000], learned[5000:]))
-    for load in loads:
-        others = (ms.SAT(bounds="triangle"), ms.VPTree(paths=0), ms.GHTree())
-        distal = ms.DistalSAT(bounds="triangle").fit(load.objects).knn(load.queries, 10).cost.mean()
-        for other in others:
-            assert distal < other.fit(load.objects).knn(load.queries, 10).cost.mean()
+    for objects, queries in ((cities.objects, cities.queries), (learned[:5000], learned[5000:])):
+        costs = [
+            index.fit(objects).knn(queries, 10).cost.mean()
+            for index in (  # of this metric nothing but the triangle inequality is known
+                ms.DistalSAT("manhattan"),
+                ms.SAT("manhattan"),
+                ms.VPTree("manhattan", paths=0),
+                ms.GHTree("manhattan"),
+            )
+        ]
+        assert costs[0] == min(costs)
 
 
 @BOTH

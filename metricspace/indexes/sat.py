@@ -302,7 +302,7 @@ class SpatialApproximation(ObjectTree):
 
 
 class SAT(SpatialApproximation):
-    """Dynamic spatial approximation tree: grows by insertion; few distances in clustered spaces, no tuning.
+    """Dynamic spatial approximation tree: few distances, and as few after many insertions.
 
     Parameters
     ----------
@@ -333,7 +333,7 @@ class SAT(SpatialApproximation):
 
 
 class DistalSAT(SpatialApproximation):
-    """Distal spatial approximation tree: fewer distances still, for some more when it is built.
+    """Distal spatial approximation tree: the fewest distances of the trees with one pivot a node.
 
     Parameters
     ----------
