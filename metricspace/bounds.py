@@ -70,8 +70,11 @@ def pivot_ball(to_query: float, to_pivot: float, cover: float, slack: Slack) -> 
 
 @kernel
 def double_pivot(to_near: float, to_far: float, slack: Slack) -> float:
-    """d(q, o) ≥ (d(q, near) − d(q, far)) / 2, where o is no nearer to `far` than to `near`."""
-    return (to_near - to_far - allowance(slack, to_near + to_far)) / 2
+    """d(q, o) ≥ (d(q, near) − d(q, far)) / 2, where o is no nearer to `far` than to `near`.
+
+    The object's own distances were rounded, too, and their sum is at most twice `to_near` where this matters.
+    """
+    return (to_near - to_far - allowance(slack, 3 * to_near + to_far)) / 2
 
 
 # --- bounds that need more than the triangle inequality ----------------------------------------------

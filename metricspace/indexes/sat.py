@@ -178,7 +178,7 @@ class Bags(NamedTuple):
 
 
 @kernel
-def start(bags: Bags, root: int, space: Any, room: Room, state: Array) -> None:
+def start(bags: Bags, root: int, space: Any, room: Room, state: Array) -> bool:
     """Put all objects into the bag of the first node."""
     enter(bags, root, state)
     bags.head[0] = 0
@@ -186,6 +186,7 @@ def start(bags: Bags, root: int, space: Any, room: Room, state: Array) -> None:
     for i in range(bags.to_node.shape[0]):
         bags.to_node[i] = estimate(space, i, query)
     state[COST] += bags.to_node.shape[0] - 1
+    return True
 
 
 @kernel
@@ -333,7 +334,7 @@ class SAT(SpatialApproximation):
 
 
 class DistalSAT(SpatialApproximation):
-    """Distal spatial approximation tree: the fewest distances of the trees with one pivot a node.
+    """Distal spatial approximation tree: fewer distances than the dynamic one, more to build.
 
     Parameters
     ----------
@@ -377,8 +378,7 @@ class DistalSAT(SpatialApproximation):
             order=np.zeros(n, np.int64),
         )
         root = int(np.random.default_rng(self.seed).integers(n))
-        start(bags, root, construction.space, construction.room, state)
-        construction.check()
+        construction.run(lambda: start(bags, root, construction.space, construction.room, state))
         construction.run(
             lambda: build(tree, bags, construction.space, construction.room, state, construction.patience)
         )
