@@ -95,8 +95,8 @@ class Batch:
         if not (isinstance(eps, (int, float, np.number)) and 0 <= eps < np.inf):
             raise InvalidArgument(f"expected eps of at least 0, given {eps!r}")
         limit = _UNLIMITED if budget is None else whole_number("budget", budget, 1)
-        # A budget is best spent on the most promising; browsing can go in no other order; and where the radius
-        # stays as it is the order does not matter.
+        # A budget is best spent on the most promising, and browsing can go in no other order. Where the
+        # radius stays as it is the order does not matter.
         best_first = kind == BROWSE or budget is not None or (kind == KNN and index.order == BEST_FIRST)
         self.order = BEST_FIRST if best_first else DEPTH_FIRST
         measure = measure or Scaled(index._bind(index._objects, asked))

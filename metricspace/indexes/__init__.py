@@ -5,6 +5,7 @@ from .ghtree import GHTree
 from .laesa import LAESA
 from .linear import LinearScan
 from .mtree import MTree
+from .roaesa import ROAESA
 from .vptree import VPTree
 
-__all__ = ["AESA", "LAESA", "GHTree", "LinearScan", "MTree", "VPTree"]
+__all__ = ["AESA", "LAESA", "ROAESA", "GHTree", "LinearScan", "MTree", "VPTree"]

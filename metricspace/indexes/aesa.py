@@ -17,6 +17,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ..answer import Answer
 from ..bounds import OBJECT_PIVOT, OWN, object_pivot
 from ..construction import Construction
