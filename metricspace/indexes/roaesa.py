@@ -94,7 +94,8 @@ def go_on(tree: SortedMatrix, space: Any, query: Any, answer: Answer, desk: Desk
         below, above = outside(tree, low, answer, desk), outside(tree, high, answer, desk)
         beyond = min(below, above)
         least = desk.pool_keys[0] if desk.wholes[POOL] > 0 else np.inf
-        if not may_contain(answer, min(least, beyond)):
+        nearest = min(least, beyond)
+        if nearest == np.inf or not may_contain(answer, nearest):
             desk.tally[OBJECTS, OBJECT_PIVOT] += low + tree.sorted.shape[0] - high + desk.wholes[POOL]
             return
         if least <= beyond:
