@@ -1,10 +1,16 @@
-"""Dividing a set of objects in two (the book, section 1.5): by a ball, by a hyperplane.
+"""Dividing a set of objects (the book, section 1.5): by a ball, by a hyperplane, by rings about a pivot.
 
-Both divide by a key: the objects of smaller key come first. Objects of equal key may go to either side,
-so that duplicates in any number are divided like all else.
+The first two divide in two by a key: the objects of smaller key come first. Objects of equal key may go to
+either side, so that duplicates in any number are divided like all else.
+
+Rings divide in many by the distance to a pivot: ring j holds the distances from ``begin + j · width`` on, and
+the first and the last are open, so that each distance has its ring. Which ring an object is in is decided by
+a computed distance; so what bounds are made of is the least and the greatest distance that a ring really holds.
 """
 
 from __future__ import annotations
+
+import math
 
 from .kernels import Array, kernel
 
@@ -59,3 +65,26 @@ def divide_by_sign(keys: Array, order: Array, start: int, stop: int) -> int:
 def swap(order: Array, i: int, j: int) -> None:
     """Exchange two places."""
     order[i], order[j] = order[j], order[i]
+
+
+@kernel
+def cut(least: float, most: float, whole: bool, count: int) -> tuple[float, float]:
+    """Return where the second of `count` rings begins less a width, and that width, for these distances.
+
+    Rings have equal widths. Where all distances are whole numbers each has a ring to itself, as far as
+    `count` allows.
+    """
+    if whole:
+        width = max(1.0, math.ceil((most - least + 1.0) / count))
+        return max(0.0, most + 1.0 - count * width), width
+    width = (most - least) / count
+    return least, width if width > 0.0 else 1.0
+
+
+@kernel
+def ring_at(d: float, begin: float, width: float, count: int) -> int:
+    """Return in which of `count` rings a distance lies."""
+    place = (d - begin) / width
+    if place >= count:
+        return count - 1
+    return int(place) if place > 0.0 else 0

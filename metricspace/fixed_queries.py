@@ -1,0 +1,166 @@
+"""Fixed queries: one pivot for all nodes of a level (Baeza-Yates, Cunto, Manber, Wu 1994).
+
+Idea
+    A query measures the pivot of a level once, however many nodes of that level it visits, and an object is
+    described by the rings in which it lies about the pivots, a word over a small alphabet. Leaves hang
+    where few objects are left (fixed queries tree), or all at the last level (fixed height); or the words are
+    kept in a sorted array instead of a tree (fixed queries array).
+
+Arrays
+    Axis l, ``pivot[l]`` with the rings of ``cut[l]`` about it, is that of level l. ``level[slot]`` is the
+    level whose pivot an object is, −1 for most. The rest is that of `rings`.
+
+Invariants
+    The pivots are objects like all others, and are in leaves, too. The memo of a desk holds the distances of
+    a query to the pivots that it has measured, −1 for the others.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .answer import Answer
+from .bounds import SHRUNK
+from .construction import COST, DONE, Construction
+from .ids import Positions
+from .kernels import Array, kernel
+from .partitions import cut, swap
+from .pivots import random_below
+from .rings import RingTree, measure_chain, offer_rings, take_axis
+from .space import Room, estimate, prepare
+from .traversal import (
+    Desk,
+    afford,
+    begin,
+    consider,
+    expand,
+    make_desk,
+    offer_child,
+    offer_measured,
+    reckon,
+)
+
+SAMPLE = 64  # objects whose distances to a pivot decide how its rings are cut
+
+
+class FQNodes(NamedTuple):
+    """The nodes, and the axes of the levels."""
+
+    first: Array
+    sibling: Array
+    parent: Array  # −1 at the root
+    ring: Array
+    band: Array  # (nodes, 2)
+    axis: Array  # the level of a node; −1 at a leaf
+    head: Array
+    size: Array
+    pivot: Array  # by level
+    cut: Array  # (levels, 2)
+    next: Array  # by slot
+    level: Array  # by slot
+    whole: Array
+    rings: int
+    leaf_size: int
+
+
+@begin.of(FQNodes)
+def _(tree: FQNodes, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
+    desk.memo[:] = -1.0
+    offer_child(desk, answer, 0, 0.0, SHRUNK)
+
+
+@expand.of(FQNodes)
+def _(tree: FQNodes, node: int, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
+    level = tree.axis[node]
+    if level >= 0:
+        if desk.memo[level] < 0.0:
+            if not afford(answer, desk):
+                return
+            desk.memo[level] = reckon(space, tree.pivot[level], query, answer)
+        offer_rings(tree, node, desk.memo[level], answer, desk)
+        return
+    slot = tree.head[node]
+    while slot >= 0:
+        level = tree.level[slot]
+        if level >= 0 and desk.memo[level] >= 0.0:
+            offer_measured(space, slot, desk.memo[level], query, answer, desk)
+        else:
+            consider(space, slot, desk.bound[0], SHRUNK, query, answer, desk)
+        slot = tree.next[slot]
+
+
+@take_axis.of(FQNodes)
+def _(tree: FQNodes, node: int, space: Any, keys: Array, room: Room, state: Array) -> int:
+    parent = tree.parent[node]
+    level = 0 if parent < 0 else tree.axis[parent] + 1
+    if level == tree.pivot.shape[0]:
+        return -1
+    measure_chain(tree, tree.head[node], tree.pivot[level], space, keys, room, state)
+    return level
+
+
+@kernel
+def choose_axis(
+    pivot: Array, axis: Array, space: Any, order: Array, rings: int, room: Room, state: Array
+) -> bool:
+    """Choose the next pivot at random, and cut the distances of a sample to it into rings."""
+    level = state[DONE]
+    n = order.shape[0]
+    swap(order, level, level + random_below(state, n - level))
+    pivot[level] = order[level]
+    query = prepare(space, space, order[level], room)
+    least, most, whole = np.inf, 0.0, True
+    for _ in range(SAMPLE):
+        d = estimate(space, order[random_below(state, n)], query)
+        least, most = min(least, d), max(most, d)
+        whole = whole and d == np.floor(d)
+    state[COST] += SAMPLE
+    axis[level, 0], axis[level, 1] = cut(least, most, whole, rings)
+    state[DONE] = level + 1
+    return level + 1 == pivot.shape[0]
+
+
+def axes(construction: Construction, levels: int, rings: int) -> tuple[Positions, npt.NDArray[np.float64]]:
+    """Return a pivot for each level, as many as there are objects, and how its rings are cut."""
+    levels = min(levels, construction.count)
+    pivot, rings_of, order = np.zeros(levels, np.int64), np.zeros((levels, 2)), np.arange(construction.count)
+    construction.state[DONE] = 0
+    construction.run(
+        lambda: choose_axis(
+            pivot, rings_of, construction.space, order, rings, construction.room, construction.state
+        )
+    )
+    return pivot, rings_of
+
+
+class FixedQueriesTree(RingTree):
+    """What the trees with one pivot for each level have in common."""
+
+    arrays = FQNodes
+    smaller = "fqarray"
+    height: int  # the most levels
+    rings: int
+    leaf_size: int
+
+    def _emptied(self, construction: Construction) -> FQNodes:
+        pivot, rings_of = axes(construction, self.height, self.rings)
+        level = np.full(construction.count, -1)
+        level[pivot] = np.arange(len(pivot))
+        return FQNodes(
+            **self._blank(construction.count),
+            pivot=pivot, cut=rings_of, level=level, rings=self.rings, leaf_size=self.leaf_size,
+        )  # fmt: skip
+
+    def _levels(self, tree: FQNodes) -> int:
+        return len(tree.pivot)
+
+    def _extended(self, tree: FQNodes, count: int) -> FQNodes:
+        return super()._extended(tree, count)._replace(
+            level=np.concatenate([tree.level, np.full(count, -1)])
+        )
+
+    def _desk(self) -> Desk:
+        return make_desk(self._fanout(), len(self._tree.pivot), 0)
