@@ -29,7 +29,7 @@ from .ids import Positions
 from .kernels import Array, kernel
 from .partitions import cut, swap
 from .pivots import random_below
-from .rings import RingTree, measure_chain, offer_rings, take_axis
+from .rings import RINGS, RingTree, measure_chain, offer_rings, take_axis
 from .space import Room, estimate, prepare
 from .traversal import (
     Desk,
@@ -104,7 +104,7 @@ def _(tree: FQNodes, node: int, space: Any, keys: Array, room: Room, state: Arra
 
 @kernel
 def choose_axis(
-    pivot: Array, axis: Array, space: Any, order: Array, rings: int, room: Room, state: Array
+    pivot: Array, axis: Array, space: Any, order: Array, arity: int, rings: int, room: Room, state: Array
 ) -> bool:
     """Choose the next pivot at random, and cut the distances of a sample to it into rings."""
     level = state[DONE]
@@ -118,22 +118,27 @@ def choose_axis(
         least, most = min(least, d), max(most, d)
         whole = whole and d == np.floor(d)
     state[COST] += SAMPLE
-    axis[level, 0], axis[level, 1] = cut(least, most, whole, rings)
+    axis[level, 0], axis[level, 1] = cut(least, most, whole, rings if whole else arity)
     state[DONE] = level + 1
     return level + 1 == pivot.shape[0]
 
 
-def axes(construction: Construction, levels: int, rings: int) -> tuple[Positions, npt.NDArray[np.float64]]:
-    """Return a pivot for each level, as many as there are objects, and how its rings are cut."""
+def axes(
+    construction: Construction, levels: int, arity: int, rings: int
+) -> tuple[Positions, npt.NDArray[np.float64]]:
+    """Return a pivot for each level, if there are so many objects, and how the distances to it are cut.
+
+    They are cut into `rings` if they are whole numbers, else into `arity` rings.
+    """
     levels = min(levels, construction.count)
-    pivot, rings_of, order = np.zeros(levels, np.int64), np.zeros((levels, 2)), np.arange(construction.count)
+    pivot, axis, order = np.zeros(levels, np.int64), np.zeros((levels, 2)), np.arange(construction.count)
     construction.state[DONE] = 0
     construction.run(
         lambda: choose_axis(
-            pivot, rings_of, construction.space, order, rings, construction.room, construction.state
+            pivot, axis, construction.space, order, arity, rings, construction.room, construction.state
         )
     )
-    return pivot, rings_of
+    return pivot, axis
 
 
 class FixedQueriesTree(RingTree):
@@ -142,16 +147,16 @@ class FixedQueriesTree(RingTree):
     arrays = FQNodes
     smaller = "fqarray"
     height: int  # the most levels
-    rings: int
+    arity: int
     leaf_size: int
 
     def _emptied(self, construction: Construction) -> FQNodes:
-        pivot, rings_of = axes(construction, self.height, self.rings)
+        pivot, axis = axes(construction, self.height, self.arity, RINGS)
         level = np.full(construction.count, -1)
         level[pivot] = np.arange(len(pivot))
         return FQNodes(
             **self._blank(construction.count),
-            pivot=pivot, cut=rings_of, level=level, rings=self.rings, leaf_size=self.leaf_size,
+            pivot=pivot, cut=axis, level=level, rings=RINGS, leaf_size=self.leaf_size,
         )  # fmt: skip
 
     def _levels(self, tree: FQNodes) -> int:

@@ -33,7 +33,9 @@ from .ids import Positions
 from .kernels import Array, generic, kernel
 from .partitions import ring_at
 from .space import Room, estimate, prepare
-from .traversal import Desk, make_desk, offer_child
+from .traversal import BEST_FIRST, Desk, make_desk, offer_child
+
+RINGS = 64  # the most children of a node: whole distances over a wider range than that share them
 
 # `whole` of the arrays
 USED = 0  # nodes
@@ -185,6 +187,7 @@ class RingTree(DynamicIndex):
     per_node: ClassVar[tuple[str, ...]] = (
         "first", "sibling", "parent", "ring", "band", "axis", "head", "size",
     )  # fmt: skip
+    order = BEST_FIRST  # where distances are often equal, a third to a half fewer, in twice the time
     smaller = "linear"
 
     # What a structure brings.

@@ -25,12 +25,11 @@ from ..bounds import SHRUNK
 from ..construction import Construction
 from ..kernels import Array
 from ..partitions import cut, ring_at
-from ..rings import RingTree, measure_chain, offer_rings, take_axis
+from ..rings import RINGS, RingTree, measure_chain, offer_rings, take_axis
 from ..space import Room
 from ..traversal import Desk, afford, consider, expand, measure
 
-RINGS = 64  # the most children of a node: whole distances over a wider range than that share them
-UNLIMITED = 1 << 30  # of a given width
+UNLIMITED = 1 << 30  # rings of a given width
 
 
 class BKNodes(NamedTuple):

@@ -29,9 +29,9 @@ class FHQTree(FixedQueriesTree):
         The distance.
     height : int
         Levels, each with a pivot of its own: more exclude more, and cost as many distances in every query.
-    rings : int
-        The most children of a node, at least 2. Whole distances below it have a child each, others are cut into
-        intervals of equal width.
+    arity : int
+        About how many children a node has where distances are not whole numbers, at least 2; a whole distance
+        has a child of its own.
     seed : int
         Where the choice of pivots comes from.
     max_bytes : int, optional
@@ -51,13 +51,13 @@ class FHQTree(FixedQueriesTree):
         metric: Any = "euclidean",
         *,
         height: int = 16,
-        rings: int = 16,
+        arity: int = 32,
         seed: int = 0,
         max_bytes: int | None = None,
     ) -> None:
         super().__init__(metric, seed=seed, max_bytes=max_bytes)
         self.height = whole_number("height", height, 1)
-        self.rings = whole_number("rings", rings, 2)
+        self.arity = whole_number("arity", arity, 2)
 
     def _bytes(self, count: int) -> int:
         return 16 * count + 3 * 72 * (count * self.height // 4 + 64)

@@ -39,7 +39,7 @@ from ..index import BaseIndex
 from ..kernels import Array, kernel
 from ..partitions import ring_at
 from ..space import Room, estimate, prepare
-from ..traversal import Desk, afford, begin, consider, expand, make_desk, measure, offer_child
+from ..traversal import BEST_FIRST, Desk, afford, begin, consider, expand, make_desk, measure, offer_child
 
 FEW = 8  # rows that are bounded one by one: to narrow the interval further would take longer
 
@@ -195,14 +195,15 @@ class FQArray(BaseIndex):
 
     key = "fqarray"
     arrays = FQWords
+    order = BEST_FIRST  # where distances are often equal, a third fewer, in 1.5 times the time
     smaller = "linear"
 
     def __init__(
         self,
         metric: Any = "euclidean",
         *,
-        pivots: int = 16,
-        bits: int = 4,
+        pivots: int = 20,
+        bits: int = 6,
         seed: int = 0,
         max_bytes: int | None = None,
     ) -> None:
@@ -213,7 +214,7 @@ class FQArray(BaseIndex):
             raise InvalidArgument(f"expected bits of at most 8, given {bits}")
 
     def _build(self, construction: Construction) -> tuple[FQWords, Positions]:
-        pivot, axis = axes(construction, self.pivots, 1 << self.bits)
+        pivot, axis = axes(construction, self.pivots, 1 << self.bits, 1 << self.bits)
         others = np.setdiff1d(np.arange(construction.count), pivot)
         band = np.zeros((len(pivot), 1 << self.bits, 2))
         band[:, :, 0] = np.inf

@@ -29,9 +29,9 @@ class FQTree(FixedQueriesTree):
         The distance.
     height : int
         The most levels, each with a pivot of its own.
-    rings : int
-        The most children of a node, at least 2. Whole distances below it have a child each, others are cut into
-        intervals of equal width.
+    arity : int
+        About how many children a node has where distances are not whole numbers, at least 2; a whole distance
+        has a child of its own.
     leaf_size : int
         Objects that a leaf may hold before it is divided, at least 1.
     seed : int
@@ -52,14 +52,14 @@ class FQTree(FixedQueriesTree):
         metric: Any = "euclidean",
         *,
         height: int = 32,
-        rings: int = 16,
+        arity: int = 16,
         leaf_size: int = 8,
         seed: int = 0,
         max_bytes: int | None = None,
     ) -> None:
         super().__init__(metric, seed=seed, max_bytes=max_bytes)
         self.height = whole_number("height", height, 1)
-        self.rings = whole_number("rings", rings, 2)
+        self.arity = whole_number("arity", arity, 2)
         self.leaf_size = whole_number("leaf_size", leaf_size, 1)
 
     def _bytes(self, count: int) -> int:
