@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .answer import Answer
+from .answer import Answer, may_belong
 from .bounds import SHRUNK
 from .construction import COST, DONE, Construction
 from .ids import Positions
@@ -76,20 +76,25 @@ def _(tree: FQNodes, space: Any, query: Any, answer: Answer, desk: Desk) -> None
 def _(tree: FQNodes, node: int, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
     level = tree.axis[node]
     if level >= 0:
-        if desk.memo[level] < 0.0:
-            if not afford(answer, desk):
-                return
-            desk.memo[level] = reckon(space, tree.pivot[level], query, answer)
-        offer_rings(tree, node, desk.memo[level], answer, desk)
+        if known(tree, level, space, query, answer, desk):
+            offer_rings(tree, node, desk.memo[level], answer, desk)
         return
     slot = tree.head[node]
     while slot >= 0:
         level = tree.level[slot]
-        if level >= 0 and desk.memo[level] >= 0.0:
-            offer_measured(space, slot, desk.memo[level], query, answer, desk)
-        else:
+        if level < 0:
             consider(space, slot, desk.bound[0], SHRUNK, query, answer, desk)
+        elif may_belong(answer, slot, desk.bound[0]) and known(tree, level, space, query, answer, desk):
+            offer_measured(space, slot, desk.memo[level], query, answer, desk)
         slot = tree.next[slot]
+
+
+@kernel
+def known(tree: FQNodes, level: int, space: Any, query: Any, answer: Answer, desk: Desk) -> bool:
+    """Measure the pivot of a level, unless that is done or cannot be afforded; return whether it is known."""
+    if desk.memo[level] < 0.0 and afford(answer, desk):
+        desk.memo[level] = reckon(space, tree.pivot[level], query, answer)
+    return desk.memo[level] >= 0.0
 
 
 @take_axis.of(FQNodes)
