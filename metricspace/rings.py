@@ -196,6 +196,10 @@ class RingTree(DynamicIndex):
         """Return the arrays of a tree without objects."""
         raise NotImplementedError
 
+    def _nodes(self, count: int) -> int:
+        """Return about how many nodes so many objects may need."""
+        raise NotImplementedError
+
     def _levels(self, tree: Any) -> int:
         """Return how many nodes in a row one insertion may make, beside dividing a leaf."""
         return 0
@@ -207,14 +211,12 @@ class RingTree(DynamicIndex):
         return self._insert(tree, np.arange(construction.count), construction), None
 
     def _blank(self, count: int) -> dict[str, Any]:
-        """Return the arrays that all trees of rings have, with a root."""
-        nodes = 64
-        links = {name: np.full(nodes, -1) for name in ("first", "sibling", "parent", "axis", "head")}
+        """Return the arrays that all trees of rings have, with a root and places for some nodes."""
+        links = {name: np.full(64, -1) for name in ("first", "sibling", "parent", "ring", "axis", "head")}
         return {
             **links,
-            "ring": np.zeros(nodes, np.int64),
-            "band": np.zeros((nodes, 2)),
-            "size": np.zeros(nodes, np.int64),
+            "band": np.full((64, 2), -1.0),
+            "size": np.zeros(64, np.int64),
             "next": np.full(count, -1),
             "whole": np.array([1, 0, 0]),
         }
@@ -239,9 +241,12 @@ class RingTree(DynamicIndex):
 
     def _resized(self, tree: Any, nodes: int) -> Any:
         """Return the same tree with another number of places for nodes."""
-        arrays = {name: getattr(tree, name) for name in self.per_node}
-        shapes = {name: (nodes, *array.shape[1:]) for name, array in arrays.items()}
-        return tree._replace(**{name: np.resize(array, shapes[name]) for name, array in arrays.items()})
+        resized = {}
+        for name in self.per_node:
+            old = getattr(tree, name)
+            resized[name] = np.full((nodes, *old.shape[1:]), -1, old.dtype)
+            resized[name][: len(old)] = old[:nodes]
+        return tree._replace(**resized)
 
     def _extended(self, tree: Any, count: int) -> Any:
         fields = {name: getattr(tree, name).copy() for name in (*self.per_node, "whole")}
@@ -251,6 +256,10 @@ class RingTree(DynamicIndex):
         homes = np.full(len(self._order), -1)
         inhabit_leaves(self._tree.head, self._tree.next, homes)
         return Anatomy(homes, self._tree.parent)
+
+    def _bytes(self, count: int) -> int:
+        # When places for nodes run out, there are for a moment the old ones and twice as many new ones.
+        return 24 * count + 3 * 96 * (self._nodes(count) + 64)
 
     def _fanout(self) -> int:
         return int(max(self._tree.whole[WIDEST], self._tree.whole[LARGEST])) + 2

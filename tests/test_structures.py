@@ -85,6 +85,10 @@ def test_laesa_and_aesa_tables():
 # change of more than a tenth either way is a change of the pruning and should be looked at.
 COSTS = {
     "aesa": (1999000, 51.4, 24.8),
+    "bktree": (6803, 72.2, 64.8),
+    "fhqtree": (33024, 69.5, 43.2),
+    "fqarray": (40880, 76.3, 53.2),
+    "fqtree": (16342, 86.8, 72.6),
     "ghtree": (36930, 207.2, 137.5),
     "laesa": (64000, 76.4, 46.7),
     "linear": (0, 2000.0, 2000.0),

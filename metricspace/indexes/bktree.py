@@ -131,7 +131,7 @@ class BKTree(RingTree):
         return BKNodes(
             **blank,
             pivot=np.full(nodes, -1),
-            cut=np.zeros((nodes, 2)),
+            cut=np.full((nodes, 2), -1.0),
             rings=RINGS if self.width is None else UNLIMITED,
             arity=self.arity,
             width=self.width or 0.0,
@@ -144,6 +144,5 @@ class BKTree(RingTree):
         anatomy.homes[self._tree.pivot[inner]] = inner
         return anatomy
 
-    def _bytes(self, count: int) -> int:
-        # Places for nodes are doubled when they run out, beside those that there were.
-        return 16 * count + 3 * 96 * (4 * count // (self.leaf_size + 1) + 64)
+    def _nodes(self, count: int) -> int:
+        return 4 * count // (self.leaf_size + 1)

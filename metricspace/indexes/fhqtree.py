@@ -59,5 +59,5 @@ class FHQTree(FixedQueriesTree):
         self.height = whole_number("height", height, 1)
         self.arity = whole_number("arity", arity, 2)
 
-    def _bytes(self, count: int) -> int:
-        return 16 * count + 3 * 72 * (count * self.height // 4 + 64)
+    def _nodes(self, count: int) -> int:
+        return 3 * count * self.height // 4  # the upper levels are shared

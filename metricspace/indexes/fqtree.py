@@ -62,6 +62,5 @@ class FQTree(FixedQueriesTree):
         self.arity = whole_number("arity", arity, 2)
         self.leaf_size = whole_number("leaf_size", leaf_size, 1)
 
-    def _bytes(self, count: int) -> int:
-        # Places for nodes are doubled when they run out, beside those that there were.
-        return 24 * count + 3 * 72 * (4 * count // (self.leaf_size + 1) + 64)
+    def _nodes(self, count: int) -> int:
+        return 8 * count // (self.leaf_size + 1)
