@@ -168,9 +168,7 @@ class FixedQueriesTree(RingTree):
         return len(tree.pivot)
 
     def _extended(self, tree: FQNodes, count: int) -> FQNodes:
-        return super()._extended(tree, count)._replace(
-            level=np.concatenate([tree.level, np.full(count, -1)])
-        )
+        return super()._extended(tree, count)._replace(level=np.concatenate([tree.level, np.full(count, -1)]))
 
     def _desk(self) -> Desk:
         return make_desk(self._fanout(), len(self._tree.pivot), 0)

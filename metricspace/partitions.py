@@ -5,7 +5,7 @@ either side, so that duplicates in any number are divided like all else.
 
 Rings divide in many by the distance to a pivot: ring j holds the distances from ``begin + j · width`` on, and
 the first and the last are open, so that each distance has its ring. Which ring an object is in is decided by
-a computed distance; so what bounds are made of is the least and the greatest distance that a ring really holds.
+a computed distance; so bounds are made from the least and the greatest distance that occur in a ring.
 """
 
 from __future__ import annotations
@@ -69,10 +69,9 @@ def swap(order: Array, i: int, j: int) -> None:
 
 @kernel
 def cut(least: float, most: float, whole: bool, count: int) -> tuple[float, float]:
-    """Return where the second of `count` rings begins less a width, and that width, for these distances.
+    """Return where `count` rings for these distances begin, and their width.
 
-    Rings have equal widths. Where all distances are whole numbers each has a ring to itself, as far as
-    `count` allows.
+    Where all distances are whole numbers, each has a ring to itself if `count` allows.
     """
     if whole:
         width = max(1.0, math.ceil((most - least + 1.0) / count))

@@ -68,12 +68,11 @@ def insert(
 ) -> bool:
     """Insert ``slots[state[DONE]:]`` until all are in or `patience` distances are computed.
 
-    Also returns, before it touches anything, when there may be too few nodes for an insertion, which may
-    make `levels` nodes in a row beside dividing a leaf.
+    Also returns when the nodes may not suffice for the next insertion.
     """
     enough = state[COST] + patience
     while state[DONE] < slots.shape[0] and state[COST] < enough:
-        if tree.whole[USED] + levels + 2 * tree.whole[LARGEST] + 4 > tree.size.shape[0]:
+        if cramped(tree, levels):
             return False
         slot = slots[state[DONE]]
         query = prepare(space, space, slot, room)
@@ -89,6 +88,12 @@ def insert(
             return False
         state[DONE] += 1
     return state[DONE] == slots.shape[0]
+
+
+@kernel
+def cramped(tree: Any, levels: int) -> bool:
+    """Whether one insertion may need more nodes than are left: `levels` in a row, beside dividing a leaf."""
+    return tree.whole[USED] + levels + 2 * tree.whole[LARGEST] + 4 > tree.size.shape[0]
 
 
 @kernel
@@ -157,7 +162,10 @@ def put(tree: Any, leaf: int, slot: int) -> None:
 def measure_chain(
     tree: Any, slot: int, pivot: int, space: Any, keys: Array, room: Room, state: Array
 ) -> tuple[float, float, bool]:
-    """Write the distances of a chain of objects to a pivot; return the least, the greatest, if all are whole."""
+    """Write the distances of a chain of objects to a pivot.
+
+    Returns the least and the greatest of them, and whether all are whole numbers.
+    """
     query = prepare(space, space, pivot, room)
     least, most, whole, count = np.inf, 0.0, True, 0
     while slot >= 0:
@@ -228,13 +236,14 @@ class RingTree(DynamicIndex):
 
         def step() -> bool:
             nonlocal tree
-            finished = insert(
-                tree, construction.space, slots, keys, levels,
-                construction.room, construction.state, construction.patience,
-            )  # fmt: skip
-            if not finished:
+            if cramped(tree, levels):
                 tree = self._resized(tree, 2 * len(tree.size))
-            return bool(finished)
+            return bool(
+                insert(
+                    tree, construction.space, slots, keys, levels,
+                    construction.room, construction.state, construction.patience,
+                )
+            )  # fmt: skip
 
         construction.run(step)
         return self._resized(tree, int(tree.whole[USED]))

@@ -1,15 +1,15 @@
 """Burkhard–Keller tree (Burkhard, Keller 1973): a pivot in each node, and a child for each distance to it.
 
 Idea
-    The first structure for metric spaces, made for discrete metrics. A node's pivot is one of its objects; the
-    others hang below it by their distance to the pivot. A query measures the pivot, and visits the
-    children whose distances differ from its own by no more than the radius.
+    The first structure for metric spaces, made for discrete metrics. The pivot of a node is one of its
+    objects; the others hang below it by their distance to the pivot. A query measures the pivot, and visits
+    the children whose distances differ from its own by no more than the radius.
 
 Arrays and invariants
-    Those of `rings`, where each inner node is its own axis: ``pivot[node]`` is an object that is chained to no
-    leaf. Leaves are buckets. Where distances are continuous, a node is cut into rings over the distances
-    that the leaf had when it was divided; what comes later and lies beyond goes to the outer rings, which
-    are divided in their turn.
+    Those of `rings`, where each inner node is its own axis: ``pivot[node]`` is an object that is chained to
+    no leaf. Leaves are buckets. Where distances are continuous, a node is cut into rings over those that the
+    leaf had when it was divided; what comes later and lies beyond goes to the outer rings, which are divided
+    in their turn.
 """
 
 from __future__ import annotations

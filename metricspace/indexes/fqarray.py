@@ -13,8 +13,8 @@ Arrays
     ``band[p, ring]`` is the least and greatest distance to pivot p that occur in a ring.
 
 Nodes
-    There are none to be stored. The node numbered ``row · (pivots + 1) + level`` is the interval that begins at
-    this row and whose objects share the rings about the first `level` pivots.
+    There are none to be stored. The node numbered ``row · (pivots + 1) + level`` is the interval that begins
+    at this row and whose objects share the rings about the first `level` pivots.
 
 Invariants
     The rows are in ascending order; rows with equal words in the order of insertion.
@@ -95,7 +95,7 @@ def ring(tree: FQWords, row: int, p: int) -> int:
     """Return the ring about pivot p in which the object of a row lies."""
     each = 64 // tree.bits
     shifted = tree.words[row, p // each] >> np.uint64(64 - tree.bits * (p % each + 1))
-    return np.int64(shifted) & ((1 << tree.bits) - 1)
+    return np.int64(shifted) & ((1 << tree.bits) - 1)  # type: ignore[return-value]
 
 
 @kernel
@@ -131,7 +131,7 @@ def end_of(tree: FQWords, row: int, level: int) -> int:
 
 @kernel
 def end_of_ring(tree: FQWords, row: int, stop: int, p: int) -> int:
-    """Return where in an interval the objects end that are in the same ring about pivot p as that of a row."""
+    """Return where in an interval those objects end that share the ring about pivot p with that of a row."""
     number = ring(tree, row, p)
     low, high = row, stop
     while low + 1 < high:
@@ -180,8 +180,8 @@ class FQArray(BaseIndex):
     pivots : int
         How many; more exclude more, and cost as many distances in every query.
     bits : int
-        For each object and pivot, from 1 to 8. Whole distances below 2 to the power of `bits` are kept as they
-        are, others cut into so many intervals of equal width.
+        For each object and pivot, from 1 to 8. Distances are cut into 2 to the power of `bits` rings of equal
+        width; whole ones below that are kept as they are.
     seed : int
         Where the choice of pivots comes from.
     max_bytes : int, optional

@@ -1,13 +1,12 @@
 """Fixed queries tree (Baeza-Yates, Cunto, Manber, Wu 1994): one pivot for all nodes of a level.
 
 Idea
-    A Burkhard–Keller tree whose nodes of one level share their pivot. A query that visits many nodes of a level
-    measures its pivot only once, and may then afford to go deeper. Leaves hang where few objects are left, so
-    that the tree is as deep as the data are dense.
+    A Burkhard–Keller tree whose nodes of one level share their pivot. A query that visits many nodes of a
+    level measures its pivot only once. Leaves hang where few objects are left, so that the tree is as deep as
+    the data are dense.
 
 Arrays and invariants
-    Those of `fixed_queries`; a leaf with more than ``leaf_size`` objects is at the last level, or holds objects
-    that no pivot tells apart.
+    Those of `fixed_queries`. A leaf with more than ``leaf_size`` objects is at the last level.
 """
 
 from __future__ import annotations
