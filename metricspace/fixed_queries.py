@@ -150,6 +150,7 @@ class FixedQueriesTree(RingTree):
     """What the trees with one pivot for each level have in common."""
 
     arrays = FQNodes
+    per_slot = (*RingTree.per_slot, "level")
     smaller = "fqarray"
     height: int  # the most levels
     arity: int
@@ -166,9 +167,6 @@ class FixedQueriesTree(RingTree):
 
     def _levels(self, tree: FQNodes) -> int:
         return len(tree.pivot)
-
-    def _extended(self, tree: FQNodes, count: int) -> FQNodes:
-        return super()._extended(tree, count)._replace(level=np.concatenate([tree.level, np.full(count, -1)]))
 
     def _desk(self) -> Desk:
         return make_desk(self._fanout(), len(self._tree.pivot), 0)

@@ -189,12 +189,29 @@ def inhabit_leaves(head: Array, following: Array, homes: Array) -> None:
             slot = following[slot]
 
 
+@kernel
+def walk(first: Array, sibling: Array, parent: Array, places: Array) -> None:
+    """Write into `places` where each node comes, depth first."""
+    node = count = 0
+    while node >= 0:
+        places[node] = count
+        count += 1
+        if first[node] >= 0:
+            node = first[node]
+            continue
+        while node >= 0 and sibling[node] < 0:
+            node = parent[node]
+        if node >= 0:
+            node = sibling[node]
+
+
 class RingTree(DynamicIndex):
     """What trees of rings have in common."""
 
     per_node: ClassVar[tuple[str, ...]] = (
         "first", "sibling", "parent", "ring", "band", "axis", "head", "size",
     )  # fmt: skip
+    per_slot: ClassVar[tuple[str, ...]] = ("next",)
     order = BEST_FIRST  # where distances are often equal, a third to a half fewer, in twice the time
     smaller = "linear"
 
@@ -214,9 +231,16 @@ class RingTree(DynamicIndex):
 
     # What follows.
 
-    def _build(self, construction: Construction) -> tuple[Any, None]:
-        tree = self._emptied(construction)
-        return self._insert(tree, np.arange(construction.count), construction), None
+    def _build(self, construction: Construction) -> tuple[Any, Positions]:
+        tree = self._insert(self._emptied(construction), np.arange(construction.count), construction)
+        # A query takes half the time where the objects of a subtree lie side by side.
+        places = np.zeros(len(tree.first), np.int64)
+        walk(tree.first, tree.sibling, tree.parent, places)
+        order = np.argsort(places[self._homes(tree)], kind="stable")
+        slots = np.append(np.argsort(order), -1)  # of the objects before; −1 stays −1
+        arranged = {name: getattr(tree, name)[order] for name in self.per_slot}
+        tree = tree._replace(**arranged)
+        return tree._replace(**{name: slots[getattr(tree, name)] for name in ("head", "next", "pivot")}), order
 
     def _blank(self, count: int) -> dict[str, Any]:
         """Return the arrays that all trees of rings have, with a root and places for some nodes."""
@@ -259,12 +283,17 @@ class RingTree(DynamicIndex):
 
     def _extended(self, tree: Any, count: int) -> Any:
         fields = {name: getattr(tree, name).copy() for name in (*self.per_node, "whole")}
-        return tree._replace(**fields, next=np.concatenate([tree.next, np.full(count, -1)]))
+        longer = {name: np.append(getattr(tree, name), np.full(count, -1)) for name in self.per_slot}
+        return tree._replace(**fields, **longer)
+
+    def _homes(self, tree: Any) -> Positions:
+        """Return the node of each object: the leaf to which it is chained."""
+        homes = np.full(len(tree.next), -1)
+        inhabit_leaves(tree.head, tree.next, homes)
+        return homes
 
     def _anatomy(self) -> Anatomy:
-        homes = np.full(len(self._order), -1)
-        inhabit_leaves(self._tree.head, self._tree.next, homes)
-        return Anatomy(homes, self._tree.parent)
+        return Anatomy(self._homes(self._tree), self._tree.parent)
 
     def _bytes(self, count: int) -> int:
         # When places for nodes run out, there are for a moment the old ones and twice as many new ones.

@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..anatomy import Anatomy
 from ..answer import Answer
 from ..arguments import positive_number, whole_number
 from ..bounds import SHRUNK
 from ..construction import Construction
+from ..ids import Positions
 from ..kernels import Array
 from ..partitions import cut, ring_at
 from ..rings import RINGS, RingTree, measure_chain, offer_rings, take_axis
@@ -138,11 +138,11 @@ class BKTree(RingTree):
             leaf_size=self.leaf_size,
         )
 
-    def _anatomy(self) -> Anatomy:
-        anatomy = super()._anatomy()
-        inner = np.flatnonzero(self._tree.axis >= 0)
-        anatomy.homes[self._tree.pivot[inner]] = inner
-        return anatomy
+    def _homes(self, tree: BKNodes) -> Positions:
+        homes = super()._homes(tree)
+        inner = np.flatnonzero(tree.axis >= 0)
+        homes[tree.pivot[inner]] = inner
+        return homes
 
     def _nodes(self, count: int) -> int:
         return 4 * count // (self.leaf_size + 1)
