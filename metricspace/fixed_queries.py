@@ -22,16 +22,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .answer import Answer, may_belong
-from .bounds import SHRUNK
+from .answer import Answer, may_belong, may_lead
+from .bounds import RANGE_PIVOT, SHRUNK
 from .construction import COST, DONE, Construction
 from .ids import Positions
 from .kernels import Array, kernel
 from .partitions import cut, swap
 from .pivots import random_below
-from .rings import RINGS, RingTree, measure_chain, offer_rings, take_axis
-from .space import Room, estimate, prepare
+from .rings import RINGS, RingTree, measure_chain, offer_rings, ring_bound, take_axis
+from .space import Room, at_least, estimate, prepare
 from .traversal import (
+    NODES,
     Desk,
     afford,
     begin,
@@ -74,18 +75,30 @@ def _(tree: FQNodes, space: Any, query: Any, answer: Answer, desk: Desk) -> None
 
 @expand.of(FQNodes)
 def _(tree: FQNodes, node: int, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
-    level = tree.axis[node]
-    if level >= 0:
-        if known(tree, level, space, query, answer, desk):
-            offer_rings(tree, node, desk.memo[level], answer, desk)
-        return
+    bound = desk.bound[0]
+    while tree.axis[node] >= 0:
+        level = tree.axis[node]
+        if not known(tree, level, space, query, answer, desk):
+            return
+        child = tree.first[node]
+        if tree.sibling[child] >= 0:
+            offer_rings(tree, node, bound, desk.memo[level], answer, desk)
+            return
+        # An only child need not wait its turn: most nodes of a tree of fixed height are one.
+        bound = max(bound, ring_bound(tree, child, desk.memo[level], answer))
+        if not may_lead(answer, child, bound):
+            desk.tally[NODES, RANGE_PIVOT] += 1
+            return
+        node = child
     slot = tree.head[node]
     while slot >= 0:
         level = tree.level[slot]
         if level < 0:
-            consider(space, slot, desk.bound[0], SHRUNK, query, answer, desk)
-        elif may_belong(answer, slot, desk.bound[0]) and known(tree, level, space, query, answer, desk):
-            offer_measured(space, slot, desk.memo[level], query, answer, desk)
+            consider(space, slot, bound, RANGE_PIVOT, query, answer, desk)
+        else:
+            least = max(bound, at_least(space, slot, query))
+            if may_belong(answer, slot, least) and known(tree, level, space, query, answer, desk):
+                offer_measured(space, slot, desk.memo[level], query, answer, desk)
         slot = tree.next[slot]
 
 

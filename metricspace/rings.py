@@ -44,13 +44,18 @@ LARGEST = 2  # the most objects that a leaf has had
 
 
 @kernel
-def offer_rings(tree: Any, node: int, d: float, answer: Answer, desk: Desk) -> None:
-    """Offer the children of a node whose pivot is at distance `d` from the query."""
+def offer_rings(tree: Any, node: int, bound: float, d: float, answer: Answer, desk: Desk) -> None:
+    """Offer the children of a node no nearer than `bound` whose pivot is at distance `d` from the query."""
     child = tree.first[node]
     while child >= 0:
-        bound = range_pivot(d, tree.band[child, 0], tree.band[child, 1], answer.slack)
-        offer_child(desk, answer, child, bound, RANGE_PIVOT)
+        offer_child(desk, answer, child, max(bound, ring_bound(tree, child, d, answer)), RANGE_PIVOT)
         child = tree.sibling[child]
+
+
+@kernel
+def ring_bound(tree: Any, child: int, d: float, answer: Answer) -> float:
+    """Return a lower bound for a child of a node whose pivot is at distance `d` from the query."""
+    return range_pivot(d, tree.band[child, 0], tree.band[child, 1], answer.slack)
 
 
 @generic
@@ -240,7 +245,9 @@ class RingTree(DynamicIndex):
         slots = np.append(np.argsort(order), -1)  # of the objects before; −1 stays −1
         arranged = {name: getattr(tree, name)[order] for name in self.per_slot}
         tree = tree._replace(**arranged)
-        return tree._replace(**{name: slots[getattr(tree, name)] for name in ("head", "next", "pivot")}), order
+        return tree._replace(
+            **{name: slots[getattr(tree, name)] for name in ("head", "next", "pivot")}
+        ), order
 
     def _blank(self, count: int) -> dict[str, Any]:
         """Return the arrays that all trees of rings have, with a root and places for some nodes."""

@@ -58,7 +58,7 @@ def _(tree: BKNodes, node: int, space: Any, query: Any, answer: Answer, desk: De
     if tree.axis[node] >= 0:
         if afford(answer, desk):
             d = measure(space, tree.pivot[node], query, answer, desk)
-            offer_rings(tree, node, d, answer, desk)
+            offer_rings(tree, node, desk.bound[0], d, answer, desk)
         return
     slot = tree.head[node]
     while slot >= 0:
