@@ -130,8 +130,8 @@ class Sample:
         The objects; strategies call them by their places here.
     """
 
-    def __init__(self, construction: Construction, size: int) -> None:
-        order = np.arange(construction.count)
+    def __init__(self, construction: Construction, size: int, among: Positions | None = None) -> None:
+        order = np.arange(construction.count) if among is None else among.copy()
         size = min(size, len(order))
         shuffle(order, size, construction.state)
         self.slots = order[:size].copy()
