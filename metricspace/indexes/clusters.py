@@ -11,8 +11,8 @@ Idea
 
 Growing
     An object goes down the list to the first ball that holds it. There it takes the place of the farthest of
-    the bucket, which then goes on from the next cluster: so buckets keep their size, no ball grows, and at
-    most one distance is computed for each cluster. What arrives at the end enters the last bucket, if there
+    the bucket, which then goes on from the next cluster: so buckets keep their size, no ball but the last
+    grows, and at most one distance is computed for each cluster. What arrives at the end enters the last bucket, if there
     is room, or becomes a centre. With a fixed radius nothing is displaced.
 
 Arrays
@@ -35,7 +35,7 @@ import numpy.typing as npt
 from ..anatomy import Anatomy
 from ..answer import Answer
 from ..arguments import radii_of, whole_number
-from ..bounds import OBJECT_PIVOT, RANGE_PIVOT, object_pivot, range_pivot
+from ..bounds import OBJECT_PIVOT, RANGE_PIVOT, object_pivot, range_pivot, widen
 from ..construction import COST, DONE, NODES, Construction
 from ..dynamic import DynamicIndex
 from ..growing import measure_span
@@ -150,12 +150,6 @@ def put(tree: Clusters, cluster: int, slot: int, d: float) -> None:
     tree.first[cluster] = slot
     tree.size[cluster] += 1
     widen(tree.inside[cluster], d)
-
-
-@kernel
-def widen(band: Array, d: float) -> None:
-    """Make a band of distances reach another one."""
-    band[0], band[1] = min(band[0], d), max(band[1], d)
 
 
 # --- inserting ---------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ import numpy.typing as npt
 from ..anatomy import Anatomy
 from ..answer import Answer
 from ..arguments import radii_of, whole_number
-from ..bounds import OBJECT_PIVOT, RANGE_PIVOT, object_pivot, range_pivot
+from ..bounds import OBJECT_PIVOT, RANGE_PIVOT, object_pivot, range_pivot, widen
 from ..construction import COST, DONE, Construction
 from ..dynamic import DynamicIndex
 from ..errors import InvalidArgument
@@ -142,12 +142,6 @@ def settle_at(tree: HashLevels, slot: int, level: int) -> int:
     for j in range(splits):
         widen(tree.band[bucket, j], np.float64(kept[j]))
     return bucket
-
-
-@kernel
-def widen(band: Array, d: float) -> None:
-    """Make a band of distances reach another one."""
-    band[0], band[1] = min(band[0], d), max(band[1], d)
 
 
 @kernel

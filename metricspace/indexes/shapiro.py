@@ -7,8 +7,8 @@ Idea
     by a pivot table, but only those are looked at that are about as far from the first reference point as
     the query is.
 
-    Reference points serve best that are far from each other and from the bulk of the objects: so they are
-    chosen farthest first.
+    Reference points serve best that are far from each other and from the bulk of the objects. By default
+    those are taken, of objects on the hull, that bound the distances of others best.
 
 Arrays
     ``table[slot, p]`` is the distance of an object to reference point p, in float32. ``line`` has the slots
@@ -142,7 +142,7 @@ class ShapiroList(DynamicIndex):
         metric: Any = "euclidean",
         *,
         pivots: int = 16,
-        selection: str = "hf",
+        selection: str = "hfi",
         seed: int = 0,
         max_bytes: int | None = None,
     ) -> None:
