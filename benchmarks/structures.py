@@ -43,7 +43,7 @@ HYPERPLANES = ("bisector", "dsat", "ghtree", "gnat", "monotonous", "sat", "voron
 BEYOND_AESA = ("aesa", "roaesa", "ptolemaic", "simplex")
 """AESA itself, and what prunes by more than the triangle inequality."""
 ELKI = {"mtree": 0.18, "covertree": 0.12}
-"""The share of the scan that ELKI 0.7.1 needs for 10-NN among 10,000 vectors of a learned embedding, at ρ 4."""
+"""The share of the scan that ELKI 0.7.1 needs for 10-NN among 10,000 vectors of a learned embedding, ρ 4."""
 
 
 def contenders() -> list[Contender]:
