@@ -28,8 +28,9 @@ ASKING = 32  # of these, stand for queries: each makes a pair with all others
 @kernel
 def random_below(state: Array, limit: int) -> int:
     """Return a number from 0 to limit − 1 (SplitMix64: Steele, Lea, Flood 2014)."""
-    state[SEED] += np.int64(-7046029254386353131)
-    z = np.uint64(state[SEED])
+    # Unsigned: to the compiler, a signed sum that wraps round is one that never happens.
+    z = np.uint64(state[SEED]) + np.uint64(0x9E3779B97F4A7C15)
+    state[SEED] = np.int64(z)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     z = z ^ (z >> np.uint64(31))

@@ -12,8 +12,8 @@ Idea
 Growing
     An object goes down the list to the first ball that holds it. There it takes the place of the farthest of
     the bucket, which then goes on from the next cluster: so buckets keep their size, no ball but the last
-    grows, and at most one distance is computed for each cluster. What arrives at the end enters the last bucket, if there
-    is room, or becomes a centre. With a fixed radius nothing is displaced.
+    grows, and at most one distance is computed for each cluster. What arrives at the end enters the last
+    bucket, if there is room, or becomes a centre. With a fixed radius nothing is displaced.
 
 Arrays
     Objects lie in the order of the list, but for those added later. Cluster ``i`` has a centre and
