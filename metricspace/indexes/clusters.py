@@ -34,13 +34,24 @@ import numpy.typing as npt
 
 from ..anatomy import Anatomy
 from ..answer import Answer
-from ..arguments import radii_of, whole_number
-from ..bounds import OBJECT_PIVOT, RANGE_PIVOT, object_pivot, range_pivot, widen
+from ..arguments import one_of, radii_of, whole_number
+from ..bounds import (
+    OBJECT_PIVOT,
+    PLANAR,
+    RANGE_PIVOT,
+    Slack,
+    object_pivot,
+    planar,
+    project,
+    range_pivot,
+    widen,
+)
 from ..construction import COST, DONE, NODES, Construction
 from ..dynamic import DynamicIndex
 from ..growing import measure_span
 from ..ids import Positions
 from ..kernels import Array, kernel
+from ..laws import sharpest
 from ..partitions import divide_at, swap
 from ..pivots import random_below
 from ..space import Room, estimate, prepare
@@ -58,8 +69,11 @@ class Clusters(NamedTuple):
     following: Array  # −1 at the end of a bucket
     home: Array  # by slot: the node
     to_centre: Array  # by slot; of a centre 0
+    to_before: Array  # by slot: the distance to the centre of the cluster before; of the first cluster 0
+    apart: Array  # by cluster: of the centre the same
     bucket_size: int
     radius: float  # of all clusters; −1 if their size is fixed instead
+    sharper: bool  # whether the bounds rest on the four-point property
 
 
 @expand.of(Clusters)
@@ -68,8 +82,8 @@ def _(tree: Clusters, node: int, space: Any, query: Any, answer: Answer, desk: D
     if node % 2 == 1:
         slot = tree.first[i]
         while slot >= 0:
-            bound = object_pivot(desk.memo[i], tree.to_centre[slot], answer.slack)
-            consider(space, slot, max(bound, desk.bound[0]), OBJECT_PIVOT, query, answer, desk)
+            bound, reason = bound_of(tree, i, slot, desk, answer.slack)
+            consider(space, slot, max(bound, desk.bound[0]), reason, query, answer, desk)
             slot = tree.following[slot]
         return
     if not afford(answer, desk):
@@ -82,6 +96,19 @@ def _(tree: Clusters, node: int, space: Any, query: Any, answer: Answer, desk: D
     if i + 1 < tree.centre.shape[0]:
         bound = range_pivot(d, tree.beyond[i, 0], tree.beyond[i, 1], answer.slack)
         offer_child(desk, answer, node + 2, bound, RANGE_PIVOT)
+
+
+@kernel
+def bound_of(tree: Clusters, i: int, slot: int, desk: Desk, slack: Slack) -> tuple[float, int]:
+    """Return how near an object in bucket i may be to the query."""
+    bound, reason = object_pivot(desk.memo[i], tree.to_centre[slot], slack), OBJECT_PIVOT
+    if tree.sharper and i > 0:
+        own = project(tree.to_before[slot], tree.to_centre[slot], tree.apart[i], slack)
+        spot = project(desk.memo[i - 1], desk.memo[i], tree.apart[i], slack)
+        by_both = planar(own, spot, slack)
+        if by_both > bound:
+            bound, reason = by_both, PLANAR
+    return bound, reason
 
 
 # --- building ----------------------------------------------------------------------------------------
@@ -126,7 +153,7 @@ def list_up(
             put(tree, cluster, order[place], keys[place])
         for place in range(stop, n):
             sums[order[place]] += keys[place]
-            widen(tree.beyond[cluster], keys[place])
+            pass_on(tree, cluster, order[place], keys[place])
         state[DONE] = stop
     return state[DONE] == n
 
@@ -138,6 +165,7 @@ def new_cluster(tree: Clusters, slot: int, state: Array) -> int:
     state[NODES] += 1
     tree.centre[cluster] = slot
     tree.home[slot] = 2 * cluster
+    tree.apart[cluster] = tree.to_before[slot]
     return cluster
 
 
@@ -150,6 +178,13 @@ def put(tree: Clusters, cluster: int, slot: int, d: float) -> None:
     tree.first[cluster] = slot
     tree.size[cluster] += 1
     widen(tree.inside[cluster], d)
+
+
+@kernel
+def pass_on(tree: Clusters, cluster: int, slot: int, d: float) -> None:
+    """Send an object on to the clusters after this one."""
+    widen(tree.beyond[cluster], d)
+    tree.to_before[slot] = d
 
 
 # --- inserting ---------------------------------------------------------------------------------------
@@ -174,7 +209,7 @@ def insert(tree: Clusters, space: Any, slots: Array, room: Room, state: Array, p
                     query = prepare(space, space, moving, room)
                     d = tree.to_centre[moving]
             if moving >= 0:
-                widen(tree.beyond[cluster], d)
+                pass_on(tree, cluster, moving, d)
                 cluster += 1
         if moving >= 0:
             new_cluster(tree, moving, state)
@@ -233,6 +268,8 @@ class ListOfClusters(DynamicIndex):
         n² / (2 · bucket_size) distances, and so does inserting.
     radius : float, optional
         The radius of every ball, instead of a size: good where it suits the radii of queries.
+    bounds : {"auto", "triangle", "four-point"}
+        Which law excludes; by default the four-point property where the metric has it.
     seed : int
         Where the first centre comes from.
     max_bytes : int, optional
@@ -255,11 +292,13 @@ class ListOfClusters(DynamicIndex):
         *,
         bucket_size: int = 32,
         radius: float | None = None,
+        bounds: str = "auto",
         seed: int = 0,
         max_bytes: int | None = None,
     ) -> None:
         super().__init__(metric, seed=seed, max_bytes=max_bytes)
         self.bucket_size = whole_number("bucket_size", bucket_size, 1)
+        self.bounds = one_of("bounds", bounds, ("auto", "triangle", "four-point"))
         self.radius = None if radius is None else float(radii_of(radius, 1)[0])
 
     def _build(self, construction: Construction) -> tuple[Clusters, Positions]:
@@ -273,8 +312,11 @@ class ListOfClusters(DynamicIndex):
             following=np.zeros(0, np.int64),
             home=np.zeros(0, np.int64),
             to_centre=np.zeros(0),
+            to_before=np.zeros(0),
+            apart=np.zeros(0),
             bucket_size=self.bucket_size,
             radius=-1.0 if self.radius is None else self.radius,
+            sharper=sharpest(self.bounds, self.metric, "four-point") == "four-point",
         )
         tree = self._extended(nothing, n)
         order, keys, sums = np.arange(n), np.zeros(n), np.zeros(n)
@@ -292,7 +334,7 @@ class ListOfClusters(DynamicIndex):
         }
         tree = tree._replace(**moved)
         by_slot: dict[str, Any] = {
-            name: getattr(tree, name)[order] for name in ("following", "home", "to_centre")
+            name: getattr(tree, name)[order] for name in ("following", "home", "to_centre", "to_before")
         }
         return tree._replace(**by_slot), order
 
@@ -316,6 +358,8 @@ class ListOfClusters(DynamicIndex):
             following=np.pad(tree.following, (0, count), constant_values=-1),
             home=np.pad(tree.home, (0, count)),
             to_centre=np.pad(tree.to_centre, (0, count)),
+            to_before=np.pad(tree.to_before, (0, count)),
+            apart=np.pad(tree.apart, (0, count)),
         )
 
     def _anatomy(self) -> Anatomy:
@@ -326,7 +370,7 @@ class ListOfClusters(DynamicIndex):
         return np.maximum(self._tree.inside[:, 1], 0.0)
 
     def _bytes(self, count: int) -> int:
-        return 100 * count  # while building, when every object may become a centre
+        return 120 * count  # while building, when every object may become a centre
 
     def _desk(self) -> Desk:
         return make_desk(int(self._tree.size.max()) + 3, len(self._tree.centre), 0)
@@ -335,5 +379,5 @@ class ListOfClusters(DynamicIndex):
 def _without_spare(tree: Clusters, construction: Construction) -> Clusters:
     """Return the list without places for clusters that did not come to be."""
     used = construction.state[NODES]
-    names = ("centre", "inside", "beyond", "size", "first")
+    names = ("centre", "inside", "beyond", "size", "first", "apart")
     return tree._replace(**{name: getattr(tree, name)[:used].copy() for name in names})
