@@ -67,7 +67,7 @@ def check_hashing(index):
 @pytest.mark.parametrize(("rho", "levels", "splits"), [(None, 4, 6), (0.4, 8, 3), (0.0, 2, 2), (50.0, 3, 1)])
 def test_hashed_to_buckets_that_are_apart(rho, levels, splits):
     index = ms.DIndex(rho=rho, levels=levels, splits=splits).fit(X[:700])
-    rows, found = index._objects.rows.astype(float), index._tree.rho
+    rows, found = index._objects.rows.astype(float), index.separation
     assert rho is None or found == rho
     for buckets in check_hashing(index):
         for a, slots in enumerate(buckets):
@@ -105,7 +105,7 @@ def test_one_separable_bucket_a_level(metric):
 
 def test_a_small_ball_is_cheap_and_any_ball_exact():
     index = ms.DIndex().fit(X[:1500])
-    assert index.range(X[1500:], index._tree.rho).cost.mean() < 150
+    assert index.range(X[1500:], index.separation).cost.mean() < 150
     scan = ms.LinearScan().fit(X[:1500])
     for radius in (0, 0.5, 2.0, 9.0):
         found, expected = index.range(X[1500:], radius), scan.range(X[1500:], radius)
@@ -138,7 +138,14 @@ def test_ten_thousand_equal_objects_are_hashed_at_once():
 
 
 def test_arguments_of_hashing():
-    for wrong in ({"rho": -1.0}, {"rho": np.nan}, {"levels": 0}, {"splits": 0}, {"splits": 17}):
+    for wrong in (
+        {"rho": -1.0},
+        {"rho": np.nan},
+        {"levels": 0},
+        {"splits": 0},
+        {"splits": 17},
+        {"bounds": "x"},
+    ):
         with pytest.raises(InvalidArgument):
             ms.DIndex(**wrong)
 
@@ -160,6 +167,10 @@ def check_list(index):
         np.testing.assert_allclose(tree.to_centre[buckets[i]], d[buckets[i]], rtol=1e-5, atol=1e-6)
         assert (tree.home[buckets[i]] == 2 * i + 1).all()
         assert tree.home[tree.centre[i]] == 2 * i
+        if i > 0:
+            before = np.linalg.norm(rows - rows[tree.centre[i - 1]], axis=1)
+            np.testing.assert_allclose(tree.to_before[buckets[i]], before[buckets[i]], rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(tree.apart[i], before[tree.centre[i]], rtol=1e-5, atol=1e-6)
         reach = index.radius
         if buckets[i]:
             inner = [d[buckets[i]].min(), d[buckets[i]].max()]
@@ -230,8 +241,22 @@ def test_costs_stay_near_those_of_a_fresh_one(key):
     assert grown <= 1.3 * made
 
 
+@pytest.mark.parametrize("key", ["clusters", "dindex"])
+def test_the_four_point_property_saves_distances(key):
+    structure = ms.indexes()[key]
+    plain, sharp = (structure(bounds=bounds).fit(X[:1500]) for bounds in ("triangle", "four-point"))
+    for ask in (lambda index: index.knn(X[1500:], 10), lambda index: index.range(X[1500:], 1.0)):
+        expected, found = ask(plain), ask(sharp)
+        assert (found.positions == expected.positions).all()
+        assert (found.cost <= expected.cost).all()
+        assert found.cost.sum() < 0.95 * expected.cost.sum()
+    assert sharp.explain(X[1500], 10).excluded_objects["planar"] > 0
+    with pytest.raises(ms.MetricSpaceError, match="four_point"):
+        structure("manhattan", bounds="four-point").fit(X)
+
+
 def test_arguments_of_the_list():
-    for wrong in ({"radius": -1.0}, {"radius": np.nan}, {"bucket_size": 0}):
+    for wrong in ({"radius": -1.0}, {"radius": np.nan}, {"bucket_size": 0}, {"bounds": "x"}):
         with pytest.raises(InvalidArgument):
             ms.ListOfClusters(**wrong)
 

@@ -30,14 +30,25 @@ import numpy as np
 import numpy.typing as npt
 
 from ..anatomy import Anatomy
-from ..answer import Answer
-from ..arguments import radii_of, whole_number
-from ..bounds import OBJECT_PIVOT, RANGE_PIVOT, object_pivot, range_pivot, widen
+from ..answer import EDGE, Answer
+from ..arguments import one_of, radii_of, whole_number
+from ..bounds import (
+    OBJECT_PIVOT,
+    PLANAR,
+    RANGE_PIVOT,
+    Slack,
+    object_pivot,
+    planar,
+    project,
+    range_pivot,
+    widen,
+)
 from ..construction import COST, DONE, Construction
 from ..dynamic import DynamicIndex
 from ..errors import InvalidArgument
 from ..ids import Positions
 from ..kernels import Array, kernel
+from ..laws import sharpest
 from ..pivots import Sample, incremental, measured
 from ..space import Room, estimate, prepare
 from ..traversal import BEST_FIRST, Desk, afford, consider, expand, make_desk, measure, offer_child
@@ -59,6 +70,7 @@ class HashLevels(NamedTuple):
     following: Array  # by slot: the next of the same bucket, −1 at its end
     home: Array  # by slot: the bucket; of a pivot its level
     to_pivots: Array  # (objects, levels · splits) float32: as far as the object's own level
+    apart: Array  # distances of pivots that follow one another; empty without the four-point property
     rho: float  # as chosen
 
 
@@ -90,6 +102,10 @@ def _(tree: HashLevels, node: int, space: Any, query: Any, answer: Answer, desk:
         if not afford(answer, desk):
             return
         to_query[j] = measure(space, tree.pivots[level, j], query, answer, desk)
+    for p in range(max(level * splits, 1), min((level + 1) * splits, tree.apart.shape[0] + 1)):
+        spot = project(desk.memo[p - 1], desk.memo[p], tree.apart[p - 1], answer.slack)
+        for i in range(4):
+            desk.memo[tree.pivots.size + 4 * p + i] = spot[i]
     for bucket in range(node + 1, node + width(tree)):
         if tree.first[bucket] >= 0:
             bound = 0.0
@@ -114,12 +130,27 @@ def filter_bucket(
     """Measure the objects of a bucket that no pivot on the way to it excludes."""
     slot = tree.first[node]
     while slot >= 0:
-        bound = desk.bound[0]
-        for p in range(known):
-            kept = np.float64(tree.to_pivots[slot, p])
-            bound = max(bound, object_pivot(desk.memo[p], kept, answer.slack))
-        consider(space, slot, bound, OBJECT_PIVOT, query, answer, desk)
+        bound, reason = bound_of(tree, slot, known, answer.reals[EDGE], desk, answer.slack)
+        consider(space, slot, max(bound, desk.bound[0]), reason, query, answer, desk)
         slot = tree.following[slot]
+
+
+@kernel
+def bound_of(
+    tree: HashLevels, slot: int, known: int, enough: float, desk: Desk, slack: Slack
+) -> tuple[float, int]:
+    """Return how near an object may be by its first `known` pivots; a bound beyond `enough` will do."""
+    bound, reason, kept = 0.0, OBJECT_PIVOT, tree.to_pivots[slot]
+    for p in range(known):
+        bound = max(bound, object_pivot(desk.memo[p], np.float64(kept[p]), slack))
+    for p in range(1, min(known, tree.apart.shape[0] + 1)):
+        if bound > enough:
+            break
+        own = project(np.float64(kept[p - 1]), np.float64(kept[p]), tree.apart[p - 1], slack)
+        by_both = planar(desk.memo[tree.pivots.size + 4 * p :], own, slack)
+        if by_both > bound:
+            bound, reason = by_both, PLANAR
+    return bound, reason
 
 
 # --- hashing -----------------------------------------------------------------------------------------
@@ -211,12 +242,14 @@ class DIndex(DynamicIndex):
         The distance.
     rho : float, optional
         Up to this radius a query looks into at most one separable bucket of a level. The greater it is, the
-        more objects are excluded and go to deeper levels. By default the
-        first level excludes half of the objects.
+        more objects are excluded and go to deeper levels. By default the first level excludes half of the
+        objects; see ``separation``.
     levels : int
         The most levels; there are fewer when few objects are left.
     splits : int
         Split functions of a level, each with its pivot, of which 2^splits buckets come; at most 16.
+    bounds : {"auto", "triangle", "four-point"}
+        Which law excludes objects of a bucket; by default the four-point property where the metric has it.
     seed : int
         Where the choice of pivots comes from.
     max_bytes : int, optional
@@ -241,6 +274,7 @@ class DIndex(DynamicIndex):
         rho: float | None = None,
         levels: int = 4,
         splits: int = 6,
+        bounds: str = "auto",
         seed: int = 0,
         max_bytes: int | None = None,
     ) -> None:
@@ -248,8 +282,15 @@ class DIndex(DynamicIndex):
         self.rho = None if rho is None else float(radii_of(rho, 1)[0])
         self.levels = whole_number("levels", levels, 1)
         self.splits = whole_number("splits", splits, 1)
+        self.bounds = one_of("bounds", bounds, ("auto", "triangle", "four-point"))
         if self.splits > MOST_SPLITS:
             raise InvalidArgument(f"expected splits of at most {MOST_SPLITS}, given {splits}")
+
+    @property
+    def separation(self) -> float:
+        """Half of what is at least between two separable buckets of a level: ρ as given, or as chosen."""
+        self._fitted()
+        return float(self._tree.rho)
 
     def _build(self, construction: Construction) -> tuple[HashLevels, Positions]:
         tree, rho, level = self._empty(construction.count), self.rho, 0
@@ -272,10 +313,18 @@ class DIndex(DynamicIndex):
             settle_all(tree, slots, level)
             level += 1
             slots = slots[tree.home[slots] == level * self._width]
+        tree = tree._replace(apart=self._apart(tree.pivots[:level].ravel(), construction), rho=rho or 0.0)
         order = np.argsort(tree.home, kind="stable")
-        tree = self._cut(tree, level, order)._replace(rho=0.0 if rho is None else rho)
+        tree = self._cut(tree, level, order)
         link_all(tree)
         return tree, order
+
+    def _apart(self, pivots: Positions, construction: Construction) -> npt.NDArray[np.float64]:
+        """Return the distances of pivots that follow one another, if any bound rests on them."""
+        if sharpest(self.bounds, self.metric, "four-point") != "four-point":
+            return np.zeros(0)
+        every = measured(construction, pivots, pivots, np.empty((len(pivots), len(pivots))))
+        return every.diagonal(1).copy()
 
     @property
     def _width(self) -> int:
@@ -293,6 +342,7 @@ class DIndex(DynamicIndex):
             following=np.full(count, -1),
             home=np.zeros(count, np.int64),
             to_pivots=np.zeros((count, self.levels * self.splits), np.float32),
+            apart=np.zeros(0),
             rho=0.0,
         )
 
@@ -337,4 +387,4 @@ class DIndex(DynamicIndex):
 
     def _desk(self) -> Desk:
         largest = int(np.bincount(self._tree.home).max())
-        return make_desk(largest + self.splits + self._width, self._tree.pivots.size, 0)
+        return make_desk(largest + self.splits + self._width, 5 * self._tree.pivots.size, 0)
