@@ -123,7 +123,7 @@ def shuffle(order: Array, count: int, state: Array) -> None:
 
 
 class Sample:
-    """Objects in random order, among which reference points are chosen.
+    """Objects in random order, of all or among some, among which reference points are chosen.
 
     Attributes
     ----------

@@ -71,19 +71,14 @@ class HashLevels(NamedTuple):
     home: Array  # by slot: the bucket; of a pivot its level
     to_pivots: Array  # (objects, levels · splits) float32: as far as the object's own level
     apart: Array  # distances of pivots that follow one another; empty without the four-point property
-    rho: float  # as chosen
-
-
-@kernel
-def width(tree: HashLevels) -> int:
-    """Return how many nodes a level takes: itself and its buckets."""
-    return (1 << tree.pivots.shape[1]) + 1
+    rho: float  # as given, or as chosen
+    width: int  # nodes of a level: itself and its buckets
 
 
 @kernel
 def is_bucket(tree: HashLevels, node: int) -> bool:
     """Whether a node holds objects, and is not a level."""
-    return node % width(tree) != 0 or node // width(tree) == tree.pivots.shape[0]
+    return node % tree.width != 0 or node // tree.width == tree.pivots.shape[0]
 
 
 # --- searching ---------------------------------------------------------------------------------------
@@ -92,7 +87,7 @@ def is_bucket(tree: HashLevels, node: int) -> bool:
 @expand.of(HashLevels)
 def _(tree: HashLevels, node: int, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
     splits = tree.pivots.shape[1]
-    level = node // width(tree)
+    level = node // tree.width
     if is_bucket(tree, node):
         known = splits * min(level + 1, tree.pivots.shape[0])
         filter_bucket(tree, node, known, space, query, answer, desk)
@@ -106,14 +101,14 @@ def _(tree: HashLevels, node: int, space: Any, query: Any, answer: Answer, desk:
         spot = project(desk.memo[p - 1], desk.memo[p], tree.apart[p - 1], answer.slack)
         for i in range(4):
             desk.memo[tree.pivots.size + 4 * p + i] = spot[i]
-    for bucket in range(node + 1, node + width(tree)):
+    for bucket in range(node + 1, node + tree.width):
         if tree.first[bucket] >= 0:
             bound = 0.0
             for j in range(splits):
                 band = tree.band[bucket, j]
                 bound = max(bound, range_pivot(to_query[j], band[0], band[1], answer.slack))
             offer_child(desk, answer, bucket, bound, RANGE_PIVOT)
-    rest = node + width(tree)
+    rest = node + tree.width
     if not is_bucket(tree, rest) or tree.first[rest] >= 0:
         bound = np.inf
         for j in range(splits):
@@ -160,7 +155,7 @@ def bound_of(
 def settle_at(tree: HashLevels, slot: int, level: int) -> int:
     """Return the node to which a level sends an object: one of its buckets, or the next level."""
     splits = tree.pivots.shape[1]
-    node = level * width(tree)
+    node = level * tree.width
     kept = tree.to_pivots[slot, level * splits : (level + 1) * splits]
     bucket = node + 1
     for j in range(splits):
@@ -168,8 +163,8 @@ def settle_at(tree: HashLevels, slot: int, level: int) -> int:
         if d > tree.high[level, j]:
             bucket += 1 << j
         elif d > tree.low[level, j]:
-            widen(tree.band[node + width(tree), j], d)
-            return node + width(tree)
+            widen(tree.band[node + tree.width, j], d)
+            return node + tree.width
     for j in range(splits):
         widen(tree.band[bucket, j], np.float64(kept[j]))
     return bucket
@@ -309,10 +304,10 @@ class DIndex(DynamicIndex):
             slack = construction.slack
             tree.high[level] = medians + rho + 4 * (2 * slack.relative * (medians + rho) + slack.absolute)
             tree.to_pivots[slots, level * self.splits : (level + 1) * self.splits] = found
-            tree.home[pivots] = level * self._width
+            tree.home[pivots] = level * tree.width
             settle_all(tree, slots, level)
             level += 1
-            slots = slots[tree.home[slots] == level * self._width]
+            slots = slots[tree.home[slots] == level * tree.width]
         tree = tree._replace(apart=self._apart(tree.pivots[:level].ravel(), construction), rho=rho or 0.0)
         order = np.argsort(tree.home, kind="stable")
         tree = self._cut(tree, level, order)
@@ -326,13 +321,9 @@ class DIndex(DynamicIndex):
         every = measured(construction, pivots, pivots, np.empty((len(pivots), len(pivots))))
         return every.diagonal(1).copy()
 
-    @property
-    def _width(self) -> int:
-        """Nodes of a level."""
-        return (1 << self.splits) + 1
-
     def _empty(self, count: int) -> HashLevels:
-        nodes, shape = self.levels * self._width + 1, (self.levels, self.splits)
+        width, shape = (1 << self.splits) + 1, (self.levels, self.splits)
+        nodes = self.levels * width + 1
         return HashLevels(
             pivots=np.full(shape, -1),
             low=np.zeros(shape),
@@ -344,11 +335,12 @@ class DIndex(DynamicIndex):
             to_pivots=np.zeros((count, self.levels * self.splits), np.float32),
             apart=np.zeros(0),
             rho=0.0,
+            width=width,
         )
 
     def _cut(self, tree: HashLevels, levels: int, order: Positions) -> HashLevels:
         """Return the arrays without spare levels, and with the objects in another order."""
-        places, nodes = np.argsort(order), levels * self._width + 1
+        places, nodes = np.argsort(order), levels * tree.width + 1
         return tree._replace(
             pivots=places[tree.pivots[:levels]],
             low=tree.low[:levels].copy(),
@@ -377,14 +369,14 @@ class DIndex(DynamicIndex):
         )
 
     def _anatomy(self) -> Anatomy:
-        nodes = np.arange(len(self._tree.first))
-        above = np.where(nodes % self._width == 0, nodes - self._width, nodes - nodes % self._width)
+        nodes, width = np.arange(len(self._tree.first)), self._tree.width
+        above = np.where(nodes % width == 0, nodes - width, nodes - nodes % width)
         return Anatomy(self._tree.home, np.maximum(above, -1))
 
     def _bytes(self, count: int) -> int:
-        nodes = self.levels * self._width + 1
+        nodes = self.levels * ((1 << self.splits) + 1) + 1
         return count * (24 + 4 * self.levels * self.splits) + nodes * (16 * self.splits + 8)
 
     def _desk(self) -> Desk:
         largest = int(np.bincount(self._tree.home).max())
-        return make_desk(largest + self.splits + self._width, 5 * self._tree.pivots.size, 0)
+        return make_desk(largest + self.splits + self._tree.width, 5 * self._tree.pivots.size, 0)
