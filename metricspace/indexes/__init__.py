@@ -8,6 +8,7 @@ from .linear import LinearScan
 from .monotonous import MonotonousBisectorTree
 from .mtree import MTree
 from .roaesa import ROAESA
+from .tlaesa import TLAESA
 from .voronoi import VoronoiTree
 from .vptree import VPTree
 
@@ -15,6 +16,7 @@ __all__ = [
     "AESA",
     "LAESA",
     "ROAESA",
+    "TLAESA",
     "BisectorTree",
     "GHTree",
     "LinearScan",
