@@ -11,6 +11,7 @@ from .monotonous import MonotonousBisectorTree
 from .mtree import MTree
 from .roaesa import ROAESA
 from .shapiro import ShapiroList
+from .tlaesa import TLAESA
 from .voronoi import VoronoiTree
 from .vptree import VPTree
 
@@ -18,6 +19,7 @@ __all__ = [
     "AESA",
     "LAESA",
     "ROAESA",
+    "TLAESA",
     "BisectorTree",
     "DIndex",
     "GHTree",
