@@ -3,9 +3,9 @@
 The first two divide by keys, which are distances. Objects of equal keys may go to either side, so that
 duplicates in any number are divided like all else.
 
-Rings divide by the distance to a pivot: ring j holds the distances from ``begin + j · width`` on, and the first
-and the last are open, so that each distance has its ring. Which ring an object is in is decided by a computed
-distance; so bounds are made from the least and the greatest distance that occur in a ring.
+Rings divide by the distance to a pivot: ring j holds the distances from ``begin + j · width`` on, and the
+first and the last are open, so that each distance has its ring. Which ring an object is in is decided by a
+computed distance; so bounds are made from the least and the greatest distance that occur in a ring.
 """
 
 from __future__ import annotations
