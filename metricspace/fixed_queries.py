@@ -10,9 +10,12 @@ Arrays
     Axis l, ``pivot[l]`` with the rings of ``cut[l]`` about it, is that of level l. ``level[slot]`` is the
     level whose pivot an object is, −1 for most. The rest is that of `rings`.
 
+    A pivot is an object, too, in some leaf. As a query may want its distance for either reason, it is to the
+    traversal a node of its own below that leaf, numbered ``nodes + l``.
+
 Invariants
-    The pivots are objects like all others, and are in leaves, too. The memo of a desk holds the distances of
-    a query to the pivots that it has measured, −1 for the others.
+    The memo of a desk holds the distances of a query to the pivots that it has measured, −1 for the others;
+    none is measured twice.
 """
 
 from __future__ import annotations
@@ -22,7 +25,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .answer import Answer, may_belong, may_lead
+from .anatomy import Anatomy
+from .answer import Answer, admissible, may_lead
 from .bounds import RANGE_PIVOT, SHRUNK
 from .construction import COST, DONE, Construction
 from .ids import Positions
@@ -75,7 +79,12 @@ def _(tree: FQNodes, space: Any, query: Any, answer: Answer, desk: Desk) -> None
 
 @expand.of(FQNodes)
 def _(tree: FQNodes, node: int, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
-    bound = desk.bound[0]
+    nodes, bound = tree.size.shape[0], desk.bound[0]
+    if node >= nodes:
+        level = node - nodes
+        if known(tree, level, space, query, answer, desk):
+            offer_measured(space, tree.pivot[level], desk.memo[level], query, answer, desk)
+        return
     while tree.axis[node] >= 0:
         level = tree.axis[node]
         if not known(tree, level, space, query, answer, desk):
@@ -95,10 +104,9 @@ def _(tree: FQNodes, node: int, space: Any, query: Any, answer: Answer, desk: De
         level = tree.level[slot]
         if level < 0:
             consider(space, slot, bound, RANGE_PIVOT, query, answer, desk)
-        else:
+        elif admissible(answer, slot):
             least = max(bound, at_least(space, slot, query))
-            if may_belong(answer, slot, least) and known(tree, level, space, query, answer, desk):
-                offer_measured(space, slot, desk.memo[level], query, answer, desk)
+            offer_child(desk, answer, nodes + level, least, RANGE_PIVOT)
         slot = tree.next[slot]
 
 
@@ -180,6 +188,13 @@ class FixedQueriesTree(RingTree):
 
     def _levels(self, tree: FQNodes) -> int:
         return len(tree.pivot)
+
+    def _anatomy(self) -> Anatomy:
+        homes, parents = super()._anatomy()
+        pivot = self._tree.pivot
+        below = homes[pivot]
+        homes[pivot] = len(parents) + np.arange(len(pivot))
+        return Anatomy(homes, np.concatenate([parents, below]))
 
     def _desk(self) -> Desk:
         return make_desk(self._fanout(), len(self._tree.pivot), 0)

@@ -93,9 +93,15 @@ def ring_bound(tree: FQWords, row: int, p: int, answer: Answer, desk: Desk) -> f
 @kernel
 def ring(tree: FQWords, row: int, p: int) -> int:
     """Return the ring about pivot p in which the object of a row lies."""
-    each = 64 // tree.bits
-    shifted = tree.words[row, p // each] >> np.uint64(64 - tree.bits * (p % each + 1))
-    return np.int64(shifted) & ((1 << tree.bits) - 1)  # type: ignore[return-value]
+    w, shift = place_of(p, tree.bits)
+    return np.int64(tree.words[row, w] >> shift) & ((1 << tree.bits) - 1)  # type: ignore[return-value]
+
+
+@kernel
+def place_of(p: int, bits: int) -> tuple[int, Any]:
+    """Return in which word the ring about pivot p stands, and how many bits come after it."""
+    each = 64 // bits
+    return p // each, np.uint64(64 - bits * (p % each + 1))
 
 
 @kernel
@@ -263,18 +269,17 @@ class FQArray(BaseIndex):
 def unpacked(tree: FQWords) -> npt.NDArray[np.uint8]:
     """Return the rings of all rows, shape (rows, pivots)."""
     rings = np.zeros((len(tree.words), len(tree.band)), np.uint8)
-    each = 64 // tree.bits
     for p in range(rings.shape[1]):
-        shifted = tree.words[:, p // each] >> np.uint64(64 - tree.bits * (p % each + 1))
-        rings[:, p] = shifted & np.uint64((1 << tree.bits) - 1)
+        w, shift = place_of(p, tree.bits)
+        rings[:, p] = (tree.words[:, w] >> np.uint64(shift)) & np.uint64((1 << tree.bits) - 1)
     return rings
 
 
 def _packed(rings: npt.NDArray[np.uint8], bits: int) -> npt.NDArray[np.uint64]:
     """Return rings as words, those about the first pivot in the highest bits of the first word."""
     count, pivots = rings.shape
-    each = 64 // bits
-    words = np.zeros((count, -(-pivots // each)), np.uint64)
+    words = np.zeros((count, place_of(pivots - 1, bits)[0] + 1), np.uint64)
     for p in range(pivots):
-        words[:, p // each] |= rings[:, p].astype(np.uint64) << np.uint64(64 - bits * (p % each + 1))
+        w, shift = place_of(p, bits)
+        words[:, w] |= rings[:, p].astype(np.uint64) << np.uint64(shift)
     return words
