@@ -138,12 +138,12 @@ def choose_axis(
     swap(order, level, level + random_below(state, n - level))
     pivot[level] = order[level]
     query = prepare(space, space, order[level], room)
-    least, most, whole = np.inf, 0.0, True
-    for _ in range(SAMPLE):
+    least, most, whole, sample = np.inf, 0.0, True, min(SAMPLE, n)
+    for _ in range(sample):
         d = estimate(space, order[random_below(state, n)], query)
         least, most = min(least, d), max(most, d)
         whole = whole and d == np.floor(d)
-    state[COST] += SAMPLE
+    state[COST] += sample
     axis[level, 0], axis[level, 1] = cut(least, most, whole, rings if whole else arity)
     state[DONE] = level + 1
     return level + 1 == pivot.shape[0]
