@@ -11,8 +11,8 @@ Idea
 
 Arrays
     Objects lie in tree order: node ``i`` occupies slots ``start[i]`` to ``stop[i]``, the centres that it
-    keeps to itself first, then the objects of each domain. Its domains are the nodes from ``below[i]`` on, one
-    for each centre. A leaf's objects are contiguous.
+    keeps to itself first, then the objects of each domain. Its domains are the nodes from ``below[i]`` on,
+    one for each centre. A leaf's objects are contiguous.
 
 Invariants
     No object is nearer to another centre of a node than to that of its domain; objects as near to several
@@ -187,9 +187,9 @@ class DomainTree(BaseIndex):
     leaf_size : int
         Objects that a leaf may hold, at least 2.
     bounds : {"auto", "triangle", "four-point"}
-        What excludes domains: ``"triangle"`` the rule of the paper alone, ``"four-point"`` also their boxes in
-        the half planes of two centres, which needs a metric with that law; ``"auto"`` those that the metric
-        allows.
+        What excludes domains: the rule of the structure's paper alone, or also their boxes in the half
+        planes of two centres, which needs a metric with the four-point property; ``"auto"`` the sharpest
+        that the metric allows.
     seed : int
         Where the choice of centres comes from.
     max_bytes : int, optional

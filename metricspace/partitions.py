@@ -40,7 +40,7 @@ def divide_at(keys: Array, order: Array, start: int, stop: int, middle: int) -> 
 def divide_by_nearest(keys: Array, order: Array, first: int, start: int, stop: int) -> int:
     """Put in front the objects whose key is least in row `first`, of that and later rows; return their end.
 
-    Of those whose least key is in a later row, too, as many as make the shares of all rows equal, if they can.
+    Of those whose least key is in a later row, too, so many go there that all rows get equal shares, if any do.
     """
     rivals = keys[first + 1 :]
     nearer = 0

@@ -63,7 +63,9 @@ def test_domains(tree, leaf_size):
                 y = np.sqrt(np.maximum(d[below, centres[c]] ** 2 - (x + between / 2) ** 2, 0))
                 if below:
                     box = nodes.box[child, i]
-                    np.testing.assert_allclose(box, [x.min(), x.max(), y.min(), y.max()], rtol=1e-3, atol=1e-2)
+                    np.testing.assert_allclose(
+                        box, [x.min(), x.max(), y.min(), y.max()], rtol=1e-3, atol=1e-2
+                    )
                     assert box[0] <= x.min()
                     assert box[1] >= x.max()
                     assert box[2] <= y.min() + 1e-9
@@ -80,14 +82,17 @@ def test_radii_shrink_on_the_way_down(cls):
     assert (nodes.radius[inner] < nodes.radius[nodes.parent[inner]]).any()
 
 
-@pytest.mark.parametrize(("cls", "least", "most"), [(ms.MonotonousBisectorTree, 1, 1), (ms.VoronoiTree, 2, 2)])
+@pytest.mark.parametrize(
+    ("cls", "least", "most"), [(ms.MonotonousBisectorTree, 1, 1), (ms.VoronoiTree, 2, 2)]
+)
 def test_an_inherited_centre_is_not_measured_again(cls, least, most):
     index = cls(leaf_size=8, bounds="triangle").fit(X)
     told = index.explain(Q[0], radius=np.inf)
     assert told.cost == len(X)  # each object once, centre or not
     inner = int((index._tree.below >= 0).sum())
     kept = len(X) - sum(
-        int(index._tree.stop[leaf] - index._tree.start[leaf]) for leaf in np.flatnonzero(index._tree.below < 0)
+        int(index._tree.stop[leaf] - index._tree.start[leaf])
+        for leaf in np.flatnonzero(index._tree.below < 0)
     )
     assert least * inner <= kept - 1 <= most * inner
 

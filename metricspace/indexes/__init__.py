@@ -3,6 +3,7 @@
 from .aesa import AESA
 from .bisector import BisectorTree
 from .ghtree import GHTree
+from .gnat import GNAT
 from .laesa import LAESA
 from .linear import LinearScan
 from .monotonous import MonotonousBisectorTree
@@ -12,6 +13,7 @@ from .vptree import VPTree
 
 __all__ = [
     "AESA",
+    "GNAT",
     "LAESA",
     "BisectorTree",
     "GHTree",
