@@ -40,22 +40,18 @@ def divide_at(keys: Array, order: Array, start: int, stop: int, middle: int) -> 
 def divide_by_nearest(keys: Array, order: Array, first: int, start: int, stop: int) -> int:
     """Put in front the objects whose key is least in row `first`, of that and later rows; return their end.
 
-    Of those whose least key is in a later row, too, so many go there that all rows get equal shares, if any do.
+    Of those whose least key is in a later row, too, so many are among them as give each row an equal share.
     """
     rivals = keys[first + 1 :]
-    nearer = 0
+    share = (stop - start) // (rivals.shape[0] + 1)
     for place in range(start, stop):
-        rest = least_key(rivals, place)
-        nearer += keys[first, place] < rest
-    wanted = max((stop - start) // (rivals.shape[0] + 1) - nearer, 0)
+        share -= keys[first, place] < least_key(rivals, place)
     middle = start
     for place in range(start, stop):
         rest = least_key(rivals, place)
-        taken = keys[first, place] < rest
-        if keys[first, place] == rest and wanted > 0:
-            taken = True
-            wanted -= 1
-        if taken:
+        tied = keys[first, place] == rest and share > 0
+        share -= tied
+        if tied or keys[first, place] < rest:
             swap_columns(keys, order, place, middle)
             middle += 1
     return middle
