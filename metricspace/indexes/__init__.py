@@ -8,6 +8,8 @@ from .laesa import LAESA
 from .linear import LinearScan
 from .monotonous import MonotonousBisectorTree
 from .mtree import MTree
+from .roaesa import ROAESA
+from .tlaesa import TLAESA
 from .voronoi import VoronoiTree
 from .vptree import VPTree
 
@@ -15,6 +17,8 @@ __all__ = [
     "AESA",
     "GNAT",
     "LAESA",
+    "ROAESA",
+    "TLAESA",
     "BisectorTree",
     "GHTree",
     "LinearScan",

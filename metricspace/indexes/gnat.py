@@ -56,7 +56,7 @@ from ..ids import Positions
 from ..kernels import Array, kernel
 from ..laws import sharpest
 from ..partitions import least_key, swap, swap_columns
-from ..pivots import random_below
+from ..pivots import shuffle
 from ..space import Room, estimate, prepare
 from ..traversal import NODES, Desk, afford, consider, expand, make_desk, measure, offer_child
 
@@ -330,8 +330,7 @@ def choose(
 ) -> None:
     """Put split points in front, and leave their distances to later ones in rows."""
     candidates = min(CANDIDATES * degree, size)
-    for i in range(candidates):
-        swap(members, i, i + random_below(state, size - i))
+    shuffle(members[:size], candidates, state)
     for chosen in range(degree):
         best, most = chosen, -1.0
         for i in range(chosen, candidates):
