@@ -61,7 +61,7 @@ from ..space import Room, estimate, prepare
 from ..traversal import NODES, Desk, afford, consider, expand, make_desk, measure, offer_child
 
 CANDIDATES = 3  # for each split point
-LEAST = 4  # split points, for a bucket that overflows: with 2, what is added makes the tree deep
+LEAST = 4  # split points: where a bucket that overflows gets but 2, what is added makes the tree deep
 MOST = 4  # times the average degree is the greatest
 
 # GNATNodes.whole
@@ -174,28 +174,28 @@ def bound_of_domain(
 @kernel
 def filter_bucket(tree: GNATNodes, node: int, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
     """Measure the objects of a leaf that their distances to split points do not exclude."""
+    up, slack = tree.parent[node], answer.slack
+    between, spot = 0.0, (-np.inf, np.inf, 0.0, np.inf)  # no half plane
+    if up >= 0 and tree.box.shape[0] > 0:
+        first = tree.below[up]
+        if node != first and desk.memo[first] >= 0.0:  # the first split point is measured first, as a rule
+            between = tree.apart[tree.table[node]]
+            spot = project(desk.memo[node], desk.memo[first], between, slack)
     slot = tree.bucket[node]
     while slot >= 0:
-        bound, reason = bound_of_object(tree, node, slot, answer.slack, desk)
-        consider(space, slot, max(bound, desk.bound[0]), reason, query, answer, desk)
+        bound, reason = desk.bound[0], SHRUNK
+        if up >= 0:
+            to_centre = np.float64(tree.to_centre[slot])
+            own = object_pivot(desk.memo[node], to_centre, slack)
+            if own > bound:
+                bound, reason = own, OBJECT_PIVOT
+            if between > 0.0:
+                box = project(to_centre, np.float64(tree.to_first[slot]), between, slack)
+                sharper = planar(box, spot, slack)
+                if sharper > bound:
+                    bound, reason = sharper, PLANAR
+        consider(space, slot, bound, reason, query, answer, desk)
         slot = tree.following[slot]
-
-
-@kernel
-def bound_of_object(tree: GNATNodes, node: int, slot: int, slack: Slack, desk: Desk) -> tuple[float, int]:
-    """Return how near an object in the bucket of a leaf may be."""
-    if tree.parent[node] < 0:
-        return 0.0, SHRUNK
-    to_query, to_object = desk.memo[node], np.float64(tree.to_centre[slot])
-    bound, reason = object_pivot(to_query, to_object, slack), OBJECT_PIVOT
-    first = tree.below[tree.parent[node]]  # its split point is measured before all others, as a rule
-    if tree.box.shape[0] > 0 and node != first and desk.memo[first] >= 0.0:
-        between = tree.apart[tree.table[node]]
-        spot = project(to_query, desk.memo[first], between, slack)
-        sharper = planar(project(to_object, np.float64(tree.to_first[slot]), between, slack), spot, slack)
-        if sharper > bound:
-            bound, reason = sharper, PLANAR
-    return bound, reason
 
 
 # --- inserting ---------------------------------------------------------------------------------------
@@ -376,7 +376,7 @@ class GNAT(DynamicIndex):
     metric : str, Metric or callable
         The distance.
     degree : int
-        Split points of the root, and of its descendants on average where they are large enough; at least 2.
+        Split points of the root, and of its descendants on average where they are large enough; at least 4.
         Building takes so many distances for each object and level.
     leaf_size : int
         Objects that a leaf may hold, at least 2.
@@ -411,7 +411,7 @@ class GNAT(DynamicIndex):
         max_bytes: int | None = None,
     ) -> None:
         super().__init__(metric, seed=seed, max_bytes=max_bytes)
-        self.degree = whole_number("degree", degree, 2)
+        self.degree = whole_number("degree", degree, LEAST)
         self.leaf_size = whole_number("leaf_size", leaf_size, 2)
         self.bounds = one_of("bounds", bounds, ("auto", "triangle", "four-point"))
 
