@@ -2,6 +2,8 @@
 
 from .aesa import AESA
 from .bisector import BisectorTree
+from .clusters import ListOfClusters
+from .dindex import DIndex
 from .ghtree import GHTree
 from .gnat import GNAT
 from .laesa import LAESA
@@ -9,6 +11,7 @@ from .linear import LinearScan
 from .monotonous import MonotonousBisectorTree
 from .mtree import MTree
 from .roaesa import ROAESA
+from .shapiro import ShapiroList
 from .tlaesa import TLAESA
 from .voronoi import VoronoiTree
 from .vptree import VPTree
@@ -20,10 +23,13 @@ __all__ = [
     "ROAESA",
     "TLAESA",
     "BisectorTree",
+    "DIndex",
     "GHTree",
     "LinearScan",
+    "ListOfClusters",
     "MTree",
     "MonotonousBisectorTree",
+    "ShapiroList",
     "VPTree",
     "VoronoiTree",
 ]
