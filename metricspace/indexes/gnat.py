@@ -58,7 +58,17 @@ from ..laws import sharpest
 from ..partitions import least_key, swap, swap_columns
 from ..pivots import shuffle
 from ..space import Room, estimate, prepare
-from ..traversal import NODES, Desk, afford, consider, expand, make_desk, measure, offer_child
+from ..traversal import (
+    BEST_FIRST,
+    NODES,
+    Desk,
+    afford,
+    consider,
+    expand,
+    make_desk,
+    measure,
+    offer_child,
+)
 
 CANDIDATES = 3  # for each split point
 LEAST = 4  # split points: where a bucket that overflows gets but 2, what is added makes the tree deep
@@ -399,6 +409,7 @@ class GNAT(DynamicIndex):
 
     key = "gnat"
     arrays = GNATNodes
+    order = BEST_FIRST  # a fifth fewer distances for words and places, in up to twice the time
 
     def __init__(
         self,
