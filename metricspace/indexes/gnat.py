@@ -150,23 +150,22 @@ def most_promising(bounds: Array, domains: Array, start: int, stop: int) -> int:
 
 @kernel
 def offer_domains(tree: GNATNodes, first: int, domains: Array, answer: Answer, desk: Desk) -> None:
-    """Offer the domains whose split points were measured, the nearest last: it is to be visited first."""
-    for i in range(domains.shape[0]):
-        for other in range(i + 1, domains.shape[0]):
-            if desk.memo[first + domains[other]] > desk.memo[first + domains[i]]:
-                swap(domains, i, other)
+    """Offer the domains whose split points were measured."""
+    nearest = np.inf
     for j in domains:
-        bound, reason = bound_of_domain(tree, first, j, domains, answer.slack, desk)
+        nearest = min(nearest, desk.memo[first + j])
+    for j in domains:
+        bound, reason = bound_of_domain(tree, first, j, domains, nearest, answer.slack, desk)
         offer_child(desk, answer, first + j, bound, reason)
 
 
 @kernel
 def bound_of_domain(
-    tree: GNATNodes, first: int, j: int, domains: Array, slack: Slack, desk: Desk
+    tree: GNATNodes, first: int, j: int, domains: Array, nearest: float, slack: Slack, desk: Desk
 ) -> tuple[float, int]:
     """Return how near the objects of domain j may be, beside its split point."""
     bound, reason = desk.pool_keys[j], RANGE_PIVOT
-    to_centre, nearest = desk.memo[first + j], desk.memo[first + domains[-1]]
+    to_centre = desk.memo[first + j]
     beyond = double_pivot(to_centre, nearest, slack)
     if beyond > bound:
         bound, reason = beyond, DOUBLE_PIVOT
