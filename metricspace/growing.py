@@ -104,11 +104,16 @@ def inhabit(start: Array, stop: Array, homes: Array) -> None:
         homes[start[node] : stop[node]] = node
 
 
-def grown(tree: Tree, construction: Construction, leaf_size: int) -> tuple[Tree, Positions]:
-    """Divide a tree whose root holds everything, and return it with its order; spare nodes are dropped."""
-    n = construction.count
-    tree.stop[0] = n
-    order, keys, todo = np.arange(n), np.zeros(n), np.zeros(len(tree.start), np.int64)
+def grown(
+    tree: Tree, construction: Construction, leaf_size: int, objects: Positions | None = None
+) -> tuple[Tree, Positions]:
+    """Divide a tree whose root holds everything, or some objects, and return it with its order.
+
+    Spare nodes are dropped.
+    """
+    order = np.arange(construction.count) if objects is None else objects.copy()
+    tree.stop[0] = len(order)
+    keys, todo = np.zeros(len(order)), np.zeros(len(tree.start), np.int64)
     construction.state[PENDING] = construction.state[NODES] = 1
     construction.run(
         lambda: grow(
@@ -118,6 +123,6 @@ def grown(tree: Tree, construction: Construction, leaf_size: int) -> tuple[Tree,
     )  # fmt: skip
     spare, used = len(tree.start), construction.state[NODES]
     kept = {
-        name: array[:used].copy() if len(array) == spare else array for name, array in tree._asdict().items()
+        name: value[:used].copy() for name, value in tree._asdict().items() if np.shape(value)[:1] == (spare,)
     }
     return tree._replace(**kept), order
