@@ -16,7 +16,8 @@ Arrays
 
 Invariants
     ``band[i]`` holds the least and greatest distance of a node's objects to its parent's vantage object, and
-    ``box[i]`` where they lie in the half plane of that object and the one above it.
+    ``box[i]`` where they lie in the half plane of that object and the one above it; both cover what is left
+    out below the node as well.
     ``path[level % paths, slot]`` is the distance of an object to the vantage object of its ancestor at that
     level, for the last `paths` levels: a leaf filters its objects with distances that the query has measured
     on its way. ``desk.memo`` holds the query's distance to each node's vantage object, and from the number of
@@ -129,9 +130,21 @@ def filter_leaf(tree: VantageNodes, node: int, space: Any, query: Any, answer: A
     for level in range(tree.level[node] - 1, max(tree.level[node] - paths, 0) - 1, -1):
         raise_bounds(bounds, tree.path[level % paths, start:stop], desk.memo[ancestor], answer.slack)
         ancestor = tree.parent[ancestor]
-    for slot in range(start, stop):
-        bound, reason = bounds[slot - start], OBJECT_PIVOT
-        if tree.box.shape[0] > 0 and bound <= answer.reals[EDGE]:
+    if tree.box.shape[0] > 0:
+        consider_in_planes(tree, node, bounds, space, query, answer, desk)
+        return
+    for slot in range(start, stop):  # were this the same loop, triangle bounds would take a twentieth longer
+        consider(space, slot, bounds[slot - start], OBJECT_PIVOT, query, answer, desk)
+
+
+@kernel
+def consider_in_planes(
+    tree: VantageNodes, node: int, bounds: Array, space: Any, query: Any, answer: Answer, desk: Desk
+) -> None:
+    """Measure the objects of a leaf whose bounds do not exclude them, nor those in the half planes."""
+    for slot in range(tree.start[node], tree.stop[node]):
+        bound, reason = bounds[slot - tree.start[node]], OBJECT_PIVOT
+        if bound <= answer.reals[EDGE]:
             sharper = planar_bound(tree, node, slot, answer, desk)
             if sharper > bound:
                 bound, reason = sharper, PLANAR

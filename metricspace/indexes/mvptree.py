@@ -55,7 +55,6 @@ from ..traversal import BEST_FIRST, ORDER, Desk, afford, consider, expand, make_
 
 CANDIDATES = 8  # first vantage objects tried, and objects that each is tried on
 SAMPLE = 24
-FEW = 6
 NOTED = 6  # floats in the memo of a node: two distances, and where they put the query
 
 
