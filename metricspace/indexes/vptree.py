@@ -27,7 +27,7 @@ class VPTree(VantageIndex):
     metric : str, Metric or callable
         The distance.
     leaf_size : int
-        Objects that a leaf may hold, at least 1. Small leaves save distances, large ones time.
+        Objects that a leaf may hold, at least 1. Large leaves save distances where few values occur.
     paths : int
         Ancestors whose distances filter the objects of a leaf.
     bounds : str
