@@ -27,7 +27,7 @@ def divide(tree: Any, node: int, space: Any, order: Array, keys: Array, room: Ro
     """Choose what a node keeps to itself, and hang the rest below it.
 
     Reorders ``order[start:stop]`` of the node, and makes the children with `hang`. ``keys`` is scratch,
-    beside `order`.
+    beside `order`: a number for each place, or what else the structure gives to `grown`.
     """
 
 
@@ -105,7 +105,11 @@ def inhabit(start: Array, stop: Array, homes: Array) -> None:
 
 
 def grown(
-    tree: Tree, construction: Construction, leaf_size: int, objects: Positions | None = None
+    tree: Tree,
+    construction: Construction,
+    leaf_size: int,
+    keys: Array | None = None,
+    objects: Positions | None = None,
 ) -> tuple[Tree, Positions]:
     """Divide a tree whose root holds everything, or some objects, and return it with its order.
 
@@ -113,7 +117,8 @@ def grown(
     """
     order = np.arange(construction.count) if objects is None else objects.copy()
     tree.stop[0] = len(order)
-    keys, todo = np.zeros(len(order)), np.zeros(len(tree.start), np.int64)
+    todo = np.zeros(len(tree.start), np.int64)
+    keys = np.zeros(len(order)) if keys is None else keys
     construction.state[PENDING] = construction.state[NODES] = 1
     construction.run(
         lambda: grow(
@@ -122,7 +127,9 @@ def grown(
         )
     )  # fmt: skip
     spare, used = len(tree.start), construction.state[NODES]
-    kept = {
-        name: value[:used].copy() for name, value in tree._asdict().items() if np.shape(value)[:1] == (spare,)
+    by_node = {
+        name: value[:used].copy()
+        for name, value in tree._asdict().items()
+        if isinstance(value, np.ndarray) and len(value) == spare
     }
-    return tree._replace(**kept), order
+    return tree._replace(**by_node), order

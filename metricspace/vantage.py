@@ -44,6 +44,7 @@ from .bounds import (
     project,
     raise_bounds,
     range_pivot,
+    widen,
 )
 from .construction import DONE, NODES, Construction
 from .growing import divide, grown, hang, inhabit, measure_span, offer_span
@@ -200,10 +201,8 @@ def hang_part(
     part = hang(tree, node, start, stop, state)
     level = tree.level[node]
     tree.level[part] = level + 1
-    band = tree.band[part]
-    band[0], band[1] = np.inf, 0.0
     for place in range(start, stop):
-        band[0], band[1] = min(band[0], keys[place]), max(band[1], keys[place])
+        widen(tree.band[part], keys[place])
     paths = tree.path.shape[0]
     if tree.box.shape[0] > 0 and level > 0:
         slack = Slack(tree.relative, tree.absolute)
@@ -281,7 +280,7 @@ def per_node(count: int, boxed: bool) -> dict[str, Any]:
         "level": level,
         "first": first,
         "last": last,
-        "band": np.zeros((count, 2)),
+        "band": np.tile(NOWHERE[:2], (count, 1)),
         "apart": np.zeros(count),
         "box": np.tile(NOWHERE, (count if boxed else 0, 1)),
     }

@@ -16,28 +16,8 @@ def clustered(n, d=8, seed=0):
 X, Q = clustered(2100)[:2000], clustered(2100)[2000:]
 
 
-def test_ghtree_sides():
-    index = ms.GHTree(leaf_size=4).fit(X[:400])
-    tree, rows = index._tree, index._objects.rows
-    for node in np.flatnonzero(tree.near_first >= 0):
-        start = tree.start[node]
-        for own, other, child in (
-            (start, start + 1, tree.near_first[node]),
-            (start + 1, start, tree.near_second[node]),
-        ):
-            for row in rows[tree.start[child] : tree.stop[child]]:
-                assert naive.euclidean(row, rows[own]) <= naive.euclidean(row, rows[other]) * (1 + 1e-5)
-    assert sorted(index._order.tolist()) == list(range(400))
-
-
-def test_ghtree_shares_out_duplicates():
-    index = ms.GHTree().fit(np.ones((4096, 2)))
-    assert len(index._tree.start) < 1200
-    assert index.build_cost < 4096 * 2 * 13
-
-
 def test_laesa_and_aesa_tables():
-    laesa = ms.LAESA(pivots=7).fit(X[:300])
+    laesa = ms.LAESA(pivots=7, selection="farthest").fit(X[:300])
     pivots, table = laesa._tree.pivots, laesa._tree.table
     expected = naive.matrix(naive.euclidean, X[:300], X[pivots])
     np.testing.assert_allclose(table, expected, rtol=1e-5)
@@ -52,15 +32,45 @@ def test_laesa_and_aesa_tables():
 # change of more than a tenth either way is a change of the pruning and should be looked at.
 COSTS = {
     "aesa": (1999000, 51.4, 24.8),
-    "ghtree": (36930, 207.2, 137.5),
-    "laesa": (64000, 76.4, 46.7),
+    "bisector": (35294, 86.5, 74.3),
+    "clusters": (61549, 101.5, 84.7),
+    "dindex": (57662, 63.7, 34.2),
+    "ghtree": (35294, 86.7, 74.5),
+    "laesa": (111616, 81.8, 51.9),
     "linear": (0, 2000.0, 2000.0),
-    "mtree": (80013, 339.9, 130.9),
+    "monotonous": (20186, 75.8, 67.8),
+    "mtree": (80013, 205.2, 130.9),
     "mvptree": (11877, 75.9, 38.2),
     "mwvptree": (6837, 80.7, 41.7),
+    "roaesa": (1999000, 51.4, 24.8),
+    "shapiro": (79616, 66.9, 37.0),
+    "tlaesa": (132923, 81.8, 51.9),
+    "voronoi": (25564, 76.1, 65.6),
     "vpforest": (14606, 90.4, 42.5),
     "vptree": (13704, 78.0, 45.7),
 }
+
+
+def test_tlaesa_covers_and_measures_what_laesa_does():
+    index, laesa = ms.TLAESA(leaf_size=8).fit(X), ms.LAESA().fit(X)
+    tree, rows = index._tree, index._objects.rows
+    for node in np.flatnonzero(tree.centre >= 0):
+        away = np.linalg.norm(rows[tree.start[node] : tree.stop[node]] - rows[tree.centre[node]], axis=1)
+        assert (away <= tree.radius[node] * (1 + 1e-5)).all()
+    np.testing.assert_allclose(
+        tree.table, naive.matrix(naive.euclidean, rows, rows[tree.pivots]), rtol=1e-5, atol=1e-6
+    )
+    assert sorted(index._order[tree.pivots].tolist()) == sorted(laesa._tree.pivots.tolist())
+    assert (index.knn(Q, 10).cost == laesa.knn(Q, 10).cost).all()
+    assert (index.range(Q, 0.8).cost == laesa.range(Q, 0.8).cost).all()
+
+
+def test_roaesa_measures_what_aesa_does():
+    aesa, reduced = ms.AESA().fit(X[:500]), ms.ROAESA().fit(X[:500])
+    assert (np.diff(reduced._tree.sorted) >= 0).all()
+    assert (reduced._tree.sorted == reduced._tree.matrix[0, reduced._tree.by_distance]).all()
+    assert abs(aesa.knn(Q, 5).cost - reduced.knn(Q, 5).cost).max() <= 2
+    assert (np.abs(aesa.range(Q, 0.8).cost - reduced.range(Q, 0.8).cost) <= 2).all()
 
 
 @pytest.mark.parametrize("key", COSTS)
@@ -93,6 +103,5 @@ def test_no_more_than_one_copy_of_the_objects(structure):
     rows = index._objects.rows
     assert rows.flags.c_contiguous
     assert rows.nbytes == X.nbytes
-    assert not any(
-        array.nbytes >= X.nbytes for array in index._tree if isinstance(array, np.ndarray)
-    ) or structure in (ms.AESA, ms.LAESA, ms.MTree)
+    arrays = [array for array in index._tree if isinstance(array, np.ndarray)]
+    assert not any(array.shape == X.shape and array.dtype == X.dtype for array in arrays)

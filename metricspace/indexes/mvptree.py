@@ -41,6 +41,7 @@ from ..bounds import (
     project,
     raise_bounds,
     range_pivot,
+    widen,
 )
 from ..construction import DONE, NODES, Construction
 from ..growing import divide, grown, hang, measure_span, offer_span
@@ -233,15 +234,14 @@ def hang_part(tree: MVPNodes, node: int, order: Array, start: int, stop: int, st
         return
     child = hang(tree, node, start, stop, state)
     tree.level[child] = tree.level[node] + 1
-    band, row = tree.band[child], 2 * tree.level[node]
-    band[0], band[1], band[2], band[3] = np.inf, 0.0, np.inf, 0.0
+    row = 2 * tree.level[node]
     slack = Slack(tree.relative, tree.absolute)
     for place in range(start, stop):
         to_first, to_second = tree.own[0, order[place]], tree.own[1, order[place]]
         if row < tree.path.shape[0]:
             tree.path[row, order[place]], tree.path[row + 1, order[place]] = to_first, to_second
-        band[0], band[1] = min(band[0], to_first), max(band[1], to_first)
-        band[2], band[3] = min(band[2], to_second), max(band[3], to_second)
+        widen(tree.band[child, :2], np.float64(to_first))
+        widen(tree.band[child, 2:], np.float64(to_second))
         if tree.box.shape[0] > 0:
             spot = project(np.float64(to_first), np.float64(to_second), tree.apart[node], slack)
             cover(tree.box[child], spot)
@@ -311,7 +311,7 @@ class MVPTree(BaseIndex):
             level,
             first,
             last,
-            band=np.zeros((nodes, 4)),
+            band=np.tile([np.inf, -np.inf], (nodes, 2)),
             apart=np.zeros(nodes),
             box=np.tile([np.inf, -np.inf, np.inf, -np.inf], (nodes if boxed else 0, 1)),
             own=own,
