@@ -243,7 +243,7 @@ class VantageIndex(BaseIndex):
             root = np.zeros(1, np.int64)
             tree = VantageNodes(**own, path=path, roots=root, arity=arity, middle=middle, width=width,
                                 **construction.slack._asdict())  # fmt: skip
-            tree, order = grown(tree, construction, self.leaf_size, left)
+            tree, order = grown(tree, construction, self.leaf_size, objects=left)
             stays = are_in_a_tree(tree, len(order))
             places = slots + np.concatenate([[0], np.cumsum(stays)])
             tree.start[:], tree.stop[:] = places[tree.start], places[tree.stop]
