@@ -10,10 +10,13 @@ from .laesa import LAESA
 from .linear import LinearScan
 from .monotonous import MonotonousBisectorTree
 from .mtree import MTree
+from .mvptree import MVPTree
+from .mwvptree import MultiwayVPTree
 from .roaesa import ROAESA
 from .shapiro import ShapiroList
 from .tlaesa import TLAESA
 from .voronoi import VoronoiTree
+from .vpforest import VPForest
 from .vptree import VPTree
 
 __all__ = [
@@ -28,8 +31,11 @@ __all__ = [
     "LinearScan",
     "ListOfClusters",
     "MTree",
+    "MVPTree",
     "MonotonousBisectorTree",
+    "MultiwayVPTree",
     "ShapiroList",
+    "VPForest",
     "VPTree",
     "VoronoiTree",
 ]
