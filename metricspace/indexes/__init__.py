@@ -9,18 +9,23 @@ from .fhqtree import FHQTree
 from .fqarray import FQArray
 from .fqtree import FQTree
 from .ghtree import GHTree
+from .gnat import GNAT
 from .laesa import LAESA
 from .linear import LinearScan
 from .monotonous import MonotonousBisectorTree
 from .mtree import MTree
+from .mvptree import MVPTree
+from .mwvptree import MultiwayVPTree
 from .roaesa import ROAESA
 from .shapiro import ShapiroList
 from .tlaesa import TLAESA
 from .voronoi import VoronoiTree
+from .vpforest import VPForest
 from .vptree import VPTree
 
 __all__ = [
     "AESA",
+    "GNAT",
     "LAESA",
     "ROAESA",
     "TLAESA",
@@ -34,8 +39,11 @@ __all__ = [
     "LinearScan",
     "ListOfClusters",
     "MTree",
+    "MVPTree",
     "MonotonousBisectorTree",
+    "MultiwayVPTree",
     "ShapiroList",
+    "VPForest",
     "VPTree",
     "VoronoiTree",
 ]
