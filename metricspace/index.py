@@ -64,7 +64,7 @@ class BaseIndex(Searchable):
     arrays: ClassVar[Any]  # the class of the structure's named arrays
     exact: ClassVar[bool] = True
     needs: ClassVar[str | None] = "triangle"  # the law without which pruning would lose objects
-    order: ClassVar[int] = DEPTH_FIRST
+    order: ClassVar[int] = DEPTH_FIRST  # of k-NN: best first saves distances and costs time
     specialised: ClassVar[bool] = False  # whether to compile the search for the hot metrics' own arrays
     scans: ClassVar[bool] = False  # whether all objects are measured, in blocks
     drops: ClassVar[bool] = False  # whether what is removed is no longer in the structure
