@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from .anatomy import Anatomy
 from .answer import Answer, may_lead
-from .bounds import OBJECT_PIVOT, RANGE_PIVOT, object_pivot, pivot_ball, range_pivot
+from .bounds import OBJECT_PIVOT, PLANAR, RANGE_PIVOT, Slack, object_pivot, pivot_ball, range_pivot
 from .construction import COST, DONE, Construction
 from .dynamic import DynamicIndex
 from .ids import Positions
@@ -48,6 +48,16 @@ def offer_below(tree: Any, node: int, answer: Answer, desk: Desk) -> None:
 @offer_below.of(object)
 def _(tree: Any, node: int, answer: Answer, desk: Desk) -> None:
     offer_child(desk, answer, node, covered(tree, node, answer, desk), RANGE_PIVOT)
+
+
+@generic
+def foreseen(tree: Any, node: int, child: int, answer: Answer, desk: Desk) -> Any:
+    """Return a bound on a child that is not measured, and on all that lies below it."""
+
+
+@foreseen.of(object)
+def _(tree: Any, node: int, child: int, answer: Answer, desk: Desk) -> float:
+    return 0.0
 
 
 @kernel
@@ -80,13 +90,17 @@ def look_below(tree: Any, node: int, space: Any, query: Any, answer: Answer, des
     slot = tree.child[node]
     while slot >= 0:
         desk.memo[slot] = np.inf
-        bound = max(desk.bound[0], range_pivot(d, tree.ring[slot, 0], tree.ring[slot, 1], answer.slack))
+        bound, reason = range_pivot(d, tree.ring[slot, 0], tree.ring[slot, 1], answer.slack), RANGE_PIVOT
+        sharper = foreseen(tree, node, slot, answer, desk)
+        if sharper > bound:
+            bound, reason = sharper, PLANAR
+        bound = max(bound, desk.bound[0])
         if oldest_below(tree, slot) < 0:
-            consider(space, slot, bound, OBJECT_PIVOT, query, answer, desk)
+            consider(space, slot, bound, reason, query, answer, desk)
         elif not may_lead(answer, slot, bound):
-            desk.tally[NODES, RANGE_PIVOT] += 1
+            desk.tally[NODES, reason] += 1
         elif bound > desk.bound[0]:
-            offer_child(desk, answer, slot, bound, RANGE_PIVOT)  # to be measured in its turn
+            offer_child(desk, answer, slot, bound, reason)  # to be measured in its turn
         elif afford(answer, desk):
             desk.memo[slot] = measure(space, slot, query, answer, desk)
         slot = tree.next[slot]
@@ -166,12 +180,22 @@ def stays(tree: Any, node: int, slot: int, d: float, nearest: int, to_nearest: f
 
 
 @generic
-def note(tree: Any, slot: int, rank: int, d: float) -> None:
-    """Keep the distance of an object to the child of some rank of the node that it has come to."""
+def note(tree: Any, i: int, rank: int, d: float) -> None:
+    """Note the distance of an object to the child of some rank of the node that it has come to."""
 
 
 @note.of(object)
-def _(tree: Any, slot: int, rank: int, d: float) -> None:
+def _(tree: Any, i: int, rank: int, d: float) -> None:
+    pass
+
+
+@generic
+def chart(tree: Any, child: int, i: int, to_parent: float, slack: Slack) -> None:
+    """Note where an object lies that is a child or goes below it, by its distances that were noted."""
+
+
+@chart.of(object)
+def _(tree: Any, child: int, i: int, to_parent: float, slack: Slack) -> None:
     pass
 
 
@@ -186,13 +210,15 @@ def _(tree: Any, d: float) -> None:
 
 
 @kernel
-def insert(tree: Any, space: Any, slots: Array, room: Room, state: Array, patience: int) -> bool:
+def insert(
+    tree: Any, space: Any, slots: Array, slack: Slack, room: Room, state: Array, patience: int
+) -> bool:
     """Insert ``slots[state[DONE]:]`` until all are in or `patience` distances are computed."""
     enough = state[COST] + patience
     while state[DONE] < slots.shape[0] and state[COST] < enough:
         slot = slots[state[DONE]]
         if slot > 0:  # else it is the root
-            insert_one(tree, space, slot, room, state)
+            insert_one(tree, space, slot, slack, room, state)
         if room.fault[0] != 0:
             return False
         state[DONE] += 1
@@ -200,7 +226,7 @@ def insert(tree: Any, space: Any, slots: Array, room: Room, state: Array, patien
 
 
 @kernel
-def insert_one(tree: Any, space: Any, slot: int, room: Room, state: Array) -> None:
+def insert_one(tree: Any, space: Any, slot: int, slack: Slack, room: Room, state: Array) -> None:
     """Take an object down from nearest child to nearest child, to where it stays."""
     query = prepare(space, space, slot, room)
     node, d = 0, estimate(space, 0, query)
@@ -214,8 +240,10 @@ def insert_one(tree: Any, space: Any, slot: int, room: Room, state: Array) -> No
         nearest, to_nearest = nearest_child(tree, node, slot, space, query, state)
         if stays(tree, node, slot, d, nearest, to_nearest):
             hang(tree, node, slot, d)
+            chart(tree, slot, slot, d, slack)
             return
         enclose(tree, nearest, d)
+        chart(tree, nearest, slot, d, slack)
         node, d = nearest, to_nearest
 
 
@@ -281,7 +309,13 @@ class ObjectTree(DynamicIndex):
         construction.state[DONE] = 0
         construction.run(
             lambda: insert(
-                tree, construction.space, slots, construction.room, construction.state, construction.patience
+                tree,
+                construction.space,
+                slots,
+                construction.slack,
+                construction.room,
+                construction.state,
+                construction.patience,
             )
         )
         return tree

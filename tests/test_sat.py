@@ -5,6 +5,7 @@ import pytest
 
 import metricspace as ms
 from benchmarks import workloads
+from metricspace.indexes.sat import PLANES
 from tests import naive
 
 BOTH = pytest.mark.parametrize("cls", [ms.SAT, ms.DistalSAT])
@@ -17,6 +18,12 @@ def listed(tree, first):
         slots.append(int(first))
         first = tree.next[first]
     return slots
+
+
+def spots_of(distances, first, second, between):
+    """Return where objects lie in the half plane of two others: x, y."""
+    x = (distances[:, first] ** 2 - distances[:, second] ** 2) / (2 * between)
+    return np.array([x, np.sqrt(np.maximum(distances[:, first] ** 2 - (x + between / 2) ** 2, 0))])
 
 
 def check(index):
@@ -48,6 +55,11 @@ def check(index):
                 if len(tree.between):
                     kept = tree.between[neighbour, older]
                     assert kept == pytest.approx(between[neighbour, sibling], rel=1e-5)
+                    if older < PLANES:
+                        spots = spots_of(between[with_it], node, sibling, between[node, sibling])
+                        box = tree.box[neighbour, older]
+                        assert (box[[0, 2]] <= spots.min(axis=1) + 1e-5).all()
+                        assert (box[[1, 3]] >= spots.max(axis=1) - 1e-5).all()
             for slot in below[neighbour]:
                 there = [sibling for sibling in neighbours if sibling < slot]
                 assert between[slot, neighbour] <= between[slot, there].min() + loose

@@ -12,8 +12,9 @@ Idea
     the farthest object that may become one: so a node has few neighbours, and they are far apart.
 
 Arrays
-    Those of `descending`, a node's children being its neighbours. ``between[i, k]`` is the distance of a
-    neighbour to the k-th of its older siblings, kept only for four-point bounds.
+    Those of `descending`, a node's children being its neighbours. For four-point bounds, ``between[i, k]`` is
+    the distance of a neighbour to the k-th of its older siblings, and ``box[i, k]`` holds the neighbour and
+    all that lies below it in the half plane of the parent and the k-th of the first older siblings.
 
 Invariants
     An object chose, on its way down, the nearest of the neighbours that were there. It was no farther from
@@ -29,13 +30,15 @@ import numpy as np
 
 from ..answer import Answer
 from ..arguments import one_of, whole_number
-from ..bounds import DOUBLE_PIVOT, PLANAR, RANGE_PIVOT, double_pivot, hilbert
+from ..bounds import DOUBLE_PIVOT, PLANAR, RANGE_PIVOT, Slack, cover, double_pivot, hilbert, planar, project
 from ..construction import COST, DONE, NODES, Construction
 from ..descending import (
     ObjectTree,
     begin_at_root,
+    chart,
     covered,
     enclose,
+    foreseen,
     hang,
     hang_equal,
     look_below,
@@ -52,6 +55,8 @@ from ..pivots import random_below
 from ..space import Room, estimate, prepare
 from ..traversal import Desk, begin, expand, offer_child
 
+PLANES = 4  # half planes in which a node has a box; more save under 3% of distances
+
 
 class SATNodes(NamedTuple):
     """The nodes, one an object; their children are the neighbours. See `descending` for what is not said."""
@@ -67,6 +72,7 @@ class SATNodes(NamedTuple):
     ring: Array
     forced: Array  # uint8
     between: Array  # (nodes, limit) float32, or no rows
+    box: Array  # (nodes, PLANES, 4), or no rows
     limit: int  # neighbours that a node may have
 
 
@@ -81,6 +87,20 @@ def _(tree: SATNodes, space: Any, query: Any, answer: Answer, desk: Desk) -> Non
 @expand.of(SATNodes)
 def _(tree: SATNodes, node: int, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
     look_below(tree, node, space, query, answer, desk)
+
+
+@foreseen.of(SATNodes)
+def _(tree: SATNodes, node: int, child: int, answer: Answer, desk: Desk) -> float:
+    bound = 0.0
+    if tree.box.shape[0] > 0:
+        slot, plane = tree.child[node], 0
+        while slot != child and plane < PLANES:
+            if desk.memo[slot] < np.inf:
+                spot = project(desk.memo[node], desk.memo[slot], tree.to_parent[slot], answer.slack)
+                bound = max(bound, planar(tree.box[child, plane], spot, answer.slack))
+            slot = tree.next[slot]
+            plane += 1
+    return bound
 
 
 @offer_below.of(SATNodes)
@@ -158,9 +178,20 @@ def _(tree: SATNodes, node: int, slot: int, d: float, nearest: int, to_nearest: 
 
 
 @note.of(SATNodes)
-def _(tree: SATNodes, slot: int, rank: int, d: float) -> None:
+def _(tree: SATNodes, i: int, rank: int, d: float) -> None:
     if tree.between.shape[0] > 0:
-        tree.between[slot, rank] = d
+        tree.between[i, rank] = d
+
+
+@chart.of(SATNodes)
+def _(tree: SATNodes, child: int, i: int, to_parent: float, slack: Slack) -> None:
+    if tree.box.shape[0] > 0:
+        slot, plane = tree.child[tree.parent[child]], 0
+        while slot != child and plane < PLANES:
+            to_slot = np.float64(tree.between[i, plane])
+            cover(tree.box[child, plane], project(to_parent, to_slot, tree.to_parent[slot], slack))
+            slot = tree.next[slot]
+            plane += 1
 
 
 # --- building at once --------------------------------------------------------------------------------
@@ -190,16 +221,18 @@ def start(bags: Bags, root: int, space: Any, room: Room, state: Array) -> bool:
 
 
 @kernel
-def build(tree: SATNodes, bags: Bags, space: Any, room: Room, state: Array, patience: int) -> bool:
+def build(
+    tree: SATNodes, bags: Bags, space: Any, slack: Slack, room: Room, state: Array, patience: int
+) -> bool:
     """Choose neighbours and divide bags, node by node, until all hangs or `patience` runs out."""
     enough = state[COST] + patience
     while state[DONE] < state[NODES] and state[COST] < enough:
         node = state[DONE]
         chosen = farthest_candidate(tree, bags, node)
         if chosen >= 0:
-            adopt(tree, bags, node, chosen, space, room, state)
+            adopt(tree, bags, node, chosen, space, slack, room, state)
         else:
-            share_out(tree, bags, node, state)
+            share_out(tree, bags, node, slack, state)
             state[DONE] += 1
         if room.fault[0] != 0:
             return False
@@ -220,18 +253,20 @@ def farthest_candidate(tree: SATNodes, bags: Bags, node: int) -> int:
 
 
 @kernel
-def adopt(tree: SATNodes, bags: Bags, node: int, chosen: int, space: Any, room: Room, state: Array) -> None:
+def adopt(
+    tree: SATNodes, bags: Bags, node: int, chosen: int, space: Any, slack: Slack, room: Room, state: Array
+) -> None:
     """Make an object a neighbour of a node, and measure it to all others of the bag."""
     slot = enter(bags, chosen, state)
     hang(tree, node, slot, bags.to_node[chosen])
+    chart(tree, slot, chosen, bags.to_node[chosen], slack)
     query = prepare(space, space, chosen, room)
     i = bags.head[node]
     while i >= 0:
         if bags.to_nearest[i] >= 0.0 and bags.to_node[i] > 0.0:
             d = estimate(space, i, query)
             state[COST] += 1
-            if tree.between.shape[0] > 0:
-                tree.between[i, tree.arity[node] - 1] = d
+            note(tree, i, tree.arity[node] - 1, d)
             closer = d < bags.to_nearest[i]  # ties are shared out, as in `nearest_child`
             if closer or (d == bags.to_nearest[i] and random_below(state, tree.arity[node]) == 0):
                 bags.nearest[i], bags.to_nearest[i] = slot, d
@@ -239,7 +274,7 @@ def adopt(tree: SATNodes, bags: Bags, node: int, chosen: int, space: Any, room: 
 
 
 @kernel
-def share_out(tree: SATNodes, bags: Bags, node: int, state: Array) -> None:
+def share_out(tree: SATNodes, bags: Bags, node: int, slack: Slack, state: Array) -> None:
     """Put each object of a bag into that of its nearest neighbour; what is equal to the node stays."""
     i = bags.head[node]
     while i >= 0:
@@ -251,6 +286,7 @@ def share_out(tree: SATNodes, bags: Bags, node: int, state: Array) -> None:
         elif bags.to_nearest[i] >= 0.0:
             nearest = bags.nearest[i]
             enclose(tree, nearest, d)
+            chart(tree, nearest, i, d, slack)
             if bags.to_nearest[i] > d:
                 tree.forced[nearest] = 1
             bags.link[i], bags.head[nearest] = bags.head[nearest], i
@@ -295,11 +331,12 @@ class SpatialApproximation(ObjectTree):
             **self._common(count),
             forced=np.zeros(count, np.uint8),
             between=np.zeros((rows, self.arity), np.float32),
+            box=np.tile([np.inf, -np.inf, np.inf, -np.inf], (rows, PLANES, 1)),
             limit=self.arity,
         )
 
     def _bytes(self, count: int) -> int:
-        return super()._bytes(count) + (4 * self.arity + 1) * count
+        return super()._bytes(count) + (4 * self.arity + 32 * PLANES + 1) * count
 
 
 class SAT(SpatialApproximation):
@@ -380,7 +417,15 @@ class DistalSAT(SpatialApproximation):
         root = int(np.random.default_rng(self.seed).integers(n))
         construction.run(lambda: start(bags, root, construction.space, construction.room, state))
         construction.run(
-            lambda: build(tree, bags, construction.space, construction.room, state, construction.patience)
+            lambda: build(
+                tree,
+                bags,
+                construction.space,
+                construction.slack,
+                construction.room,
+                state,
+                construction.patience,
+            )
         )
         if len(tree.between):
             tree = tree._replace(between=tree.between[bags.order])
