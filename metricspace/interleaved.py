@@ -28,7 +28,7 @@ class Loom(NamedTuple):
 
 
 def make_loom(columns: int, block: int) -> Loom:
-    """Return memory for rows of so many columns, that come in blocks of a multiple of `WIDTH`."""
+    """Return memory for rows of so many columns, `WOVEN` bytes each, that come in blocks of some `WIDTH`."""
     room = -(-columns // WIDTH) * WIDTH
     sizes = WOVEN * room, WOVEN * block
     return Loom(np.zeros((WOVEN, block), np.uint8), *(np.zeros(size, np.uint8) for size in sizes))

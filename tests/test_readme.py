@@ -24,7 +24,7 @@ def test_the_readme_runs(tmp_path, monkeypatch):
     assert (tmp_path / "vectors.index").exists()
 
 
-METRICS = [page for page in sorted((ROOT / "docs" / "metrics").glob("*.md")) if page.stem != "README"]
+METRICS = sorted((ROOT / "docs" / "metrics").glob("*.md"))
 PAGES = [*METRICS, *(ROOT / "docs" / f"{name}.md" for name in ("queries", "joins", "complex", "reverse"))]
 
 
