@@ -6,7 +6,7 @@ objects that it keeps to itself first, then those of each child. A structure say
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -96,10 +96,33 @@ def scan_leaf(tree: Any, node: int, space: Any, query: Any, answer: Answer, desk
         consider(space, slot, desk.bound[0], query, answer, desk)
 
 
-def greatest_below(tree: Any, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return for each node the greatest of some values of the objects in its span of slots."""
-    spans = np.stack([tree.start, tree.stop], axis=1).ravel()
-    return np.maximum.reduceat(np.append(values, -np.inf), spans)[::2]
+class Extents(NamedTuple):
+    """Which objects lie below each node: spans of an order of the slots."""
+
+    order: Positions | slice  # a slice where the slots lie in order already
+    start: Positions
+    stop: Positions
+
+    def greatest(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return for each node the greatest of some values, by slot, below it."""
+        spans = np.stack([self.start, self.stop], axis=1).ravel()
+        return np.maximum.reduceat(np.append(values[self.order], -np.inf), spans)[::2]
+
+    def count(self, nodes: Positions, chosen: npt.NDArray[np.bool_]) -> tuple[Positions, Positions]:
+        """Return how many slots lie below each of some nodes, and how many of those that are chosen."""
+        start, stop = self.start[nodes], self.stop[nodes]
+        spans = np.stack([start, stop], axis=1).ravel()
+        count = np.add.reduceat(np.append(chosen[self.order], False), spans, dtype=np.int64)[::2]
+        return stop - start, count
+
+    def below(self, nodes: Positions, count: int) -> npt.NDArray[np.bool_]:
+        """Return which of `count` slots lie below any of some nodes."""
+        inside = np.zeros(count, bool)
+        for start, stop in zip(self.start[nodes].tolist(), self.stop[nodes].tolist()):
+            inside[start:stop] = True
+        below = np.empty_like(inside)
+        below[self.order] = inside
+        return below
 
 
 def grown(tree: Tree, construction: Construction, leaf_size: int) -> tuple[Tree, Positions]:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from .arguments import whole_number
 from .construction import Construction
 from .errors import NotAMetric, NotFitted, NotSupported, TooLarge
-from .growing import greatest_below
+from .growing import Extents
 from .ids import Ids, Positions
 from .laws import Bound, Metric
 from .laws import metric as _metric
@@ -104,13 +104,11 @@ class BaseIndex(Searchable):
         """Return the working memory that a search of this structure needs."""
         raise NotImplementedError
 
-    def _greatest_below(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return for each node the greatest of some values of the objects, by slot, below it.
-
-        Empty if nodes have no objects of their own, as those of tables; nodes that have are mostly spans.
-        """
+    def _extents(self) -> Extents:
+        """Return which objects lie below each node: in most trees a span of slots, while tables have none."""
+        nothing = np.zeros(0, np.int64)
         spans = {"start", "stop"} <= set(self.arrays._fields)
-        return greatest_below(self._tree, values) if spans else np.zeros(0)
+        return Extents(slice(None), *((self._tree.start, self._tree.stop) if spans else (nothing, nothing)))
 
     # Building.
 

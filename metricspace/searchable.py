@@ -18,6 +18,7 @@ from .arguments import radii_of, whole_number
 from .batch import Batch
 from .browsing import Browser, Merged, browsers
 from .errors import InvalidArgument
+from .growing import Extents
 from .hits import Balls, Counts, Hits, Matches, Pairs
 from .ids import Ids, Positions
 from .laws import Bound, Metric
@@ -56,11 +57,8 @@ class Searchable:
         """Return the working memory that a search of this structure needs."""
         raise NotImplementedError
 
-    def _greatest_below(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return for each node the greatest of some values of the objects, by slot, below it.
-
-        Empty if the structure has no such nodes.
-        """
+    def _extents(self) -> Extents:
+        """Return which objects lie below each node."""
         raise NotImplementedError
 
     @property

@@ -27,6 +27,8 @@ from .answer import (
     BROWSE,
     COST,
     FOUND,
+    NOTED,
+    SIFT,
     Answer,
     admissible,
     admit_of,
@@ -55,7 +57,7 @@ from .space import (
 DEPTH_FIRST, BEST_FIRST = 0, 1
 
 # How a traversal ended.
-DONE, MORE_FRONTIER, MORE_RESULTS, STOPPED = 0, 1, 2, 3
+DONE, MORE_FRONTIER, MORE_RESULTS, STOPPED, PAUSED = 0, 1, 2, 3, 4
 
 # Desk.wholes
 SIZE = 0  # entries in the frontier
@@ -63,6 +65,7 @@ BASE = 1  # where the children of the current node begin in the stack
 ORDER = 2  # depth first or best first
 POOL = 3  # objects in the pool of a table
 STOP = 4  # set from outside to interrupt
+REST = 5  # distances after which it pauses between two nodes
 
 # What waits in the frontier: a node, an object with a bound, an object with its distance. Among equal
 # keys this is the order in which they are taken, so that a node that may hide a tie is opened first.
@@ -86,13 +89,15 @@ class Desk(NamedTuple):
 def make_desk(fanout: int, nodes: int, pool: int) -> Desk:
     """Return working memory: the most that a node may offer, nodes with a memo, objects in the pool."""
     room = 4 * fanout + 64
+    wholes = np.zeros(6, np.int64)
+    wholes[REST] = np.iinfo(np.int64).max
     return Desk(
         np.zeros(room),
         np.zeros(room, np.int64),
         np.zeros(max(nodes, 1)),
         np.zeros(pool),
         np.zeros(pool, np.int64),
-        np.zeros(5, np.int64),
+        wholes,
         np.zeros(1),
         fanout,
     )
@@ -151,6 +156,9 @@ def reckon(space: Any, slot: int, query: Any, answer: Answer) -> float:
 @kernel
 def probe(space: Any, slot: int, query: Any, answer: Answer, desk: Desk) -> None:
     """Measure an object for the answer alone: a distance beyond its radius need not be known."""
+    if answer.kind == SIFT:
+        answer.mask[slot] = NOTED
+        return
     answer.wholes[COST] += 1
     d = estimate_within(space, slot, query, admit_of(answer, slot))
     offer_measured(space, slot, d, query, answer, desk)
@@ -304,6 +312,8 @@ def traverse(tree: Any, space: Any, query: Any, answer: Answer, desk: Desk, faul
             return MORE_FRONTIER
         if crowded(answer, desk):
             return MORE_RESULTS
+        if answer.wholes[COST] >= desk.wholes[REST]:
+            return PAUSED
         if desk.items[0] >> _TAG == _MEASURED and answer.kind == BROWSE:
             if answer.wholes[FOUND] == answer.positions.shape[0]:
                 return DONE

@@ -37,6 +37,7 @@ from ..arguments import whole_number
 from ..bounds import Slack, allowance, pivot_ball
 from ..construction import COST, DONE, Construction
 from ..errors import InvalidArgument
+from ..growing import Extents
 from ..ids import Positions
 from ..index import BaseIndex
 from ..kernels import Array, kernel
@@ -524,15 +525,18 @@ class MTree(BaseIndex):
             self._tree = self._insert(self._copied(tree), slots, construction)
         self.build_cost += construction.cost
 
-    def _greatest_below(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def _extents(self) -> Extents:
         tree = self._tree
-        greatest = np.full(len(tree.size), -np.inf)
-        there = tree.home >= 0
-        np.maximum.at(greatest, tree.home[there], values[there])
-        below = np.flatnonzero(tree.parent >= 0)
+        levels = [tree.home]  # by slot, upwards; −1 where an object was removed
         for _ in range(tree.whole[HEIGHT]):
-            np.maximum.at(greatest, tree.parent[below], greatest[below])
-        return greatest
+            levels.append(np.where(tree.home >= 0, tree.parent[levels[-1]], -1))
+        order = np.lexsort(levels)
+        start, stop = np.zeros((2, len(tree.size)), np.int64)
+        for level in levels:
+            nodes, first, count = np.unique(level[order], return_index=True, return_counts=True)
+            there = nodes >= 0
+            start[nodes[there]], stop[nodes[there]] = first[there], (first + count)[there]
+        return Extents(order, start, stop)
 
     @staticmethod
     def _copied(tree: MNodes) -> MNodes:

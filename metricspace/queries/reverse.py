@@ -51,12 +51,13 @@ class Reaches(NamedTuple):
     """How far the j-th neighbour of each object lies, for j = 1 to k."""
 
     objects: Reals  # (k, slots); −∞ where an object was removed
-    nodes: Reals  # (k, nodes): the greatest of them below each node; (k, 0) if nodes have none
+    nodes: Reals  # (k, nodes): the greatest of them below each node
 
     @classmethod
     def of(cls, index: Searchable, objects: Reals) -> Reaches:
         """Return the reaches of objects with those of nodes."""
-        return cls(objects, np.stack([index._greatest_below(row) for row in objects]))
+        extents = index._extents()
+        return cls(objects, np.stack([extents.greatest(row) for row in objects]))
 
 
 def renewed(index: Searchable, kept: Reals, slots: Positions, progress: bool) -> tuple[Reaches, int]:
@@ -140,7 +141,7 @@ class Candidates:
             discarded = self._ran(
                 Batch(
                     index, objects, RANGE, 0, max(reaches.max(), 0.0), skips=slot,
-                    reaches=reaches, node_reaches=index._greatest_below(reaches),
+                    reaches=reaches, node_reaches=index._extents().greatest(reaches),
                 )
             )  # fmt: skip
             left[np.isin(self.positions, discarded.positions)] = False

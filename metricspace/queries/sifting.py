@@ -1,0 +1,186 @@
+"""Range queries that are asked together: each goes through the structure in turns, and learns between them.
+
+Idea
+    In its turn a query opens nodes, until it has computed so many distances. What then lies below no waiting
+    node is decided for it, by bounds alone or by the few objects that the structure measured on its way; the
+    rest of the objects in its leaves are only noted. Whatever the queries have decided together is withdrawn
+    from all of them: they open no node any more below which nothing is left, and where next to nothing is
+    left, it is noted too. In the end what all have left is measured.
+
+    That is the traversal of Ciaccia, Patella and Zezula, where a node is left out as soon as the bounds of
+    all queries together decide the predicate there, but for the order of the nodes, which is each query's own.
+    So nothing is asked of a structure but which objects lie below its nodes, and of a table not even that.
+
+Whose turn it is
+    A query that is never asked first, because another mostly decides alone, may cost more than it saves. So
+    turns are short at first and then as long as the work before; between others a query gets a small share of
+    all distances as a trial, and goes on if it saves distances, or else while its loss is a small part of the
+    bill. A query that must be asked may go on in any case. Among those the one that saved most last goes first.
+
+References
+----------
+Ciaccia, Patella, Zezula, Processing complex similarity queries with distance-based access methods, EDBT 1998.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from ..answer import BOUNDS, COST, FOUND, NOTED
+from ..ids import Positions
+from ..traversal import POOL, REST, SIZE
+
+if TYPE_CHECKING:
+    from ..batch import Batch
+    from ..growing import Extents
+
+Mask = npt.NDArray[np.bool_]  # by slot
+
+# A structure finds its way by measuring some objects that need no decision, in a tree about one of sixteen.
+# Where no more than that are undecided, it could save nothing.
+WORTH_A_SEARCH = 16
+
+_GROWTH = 1 / 2  # how long a turn is, as a share of the query's distances so far
+_TRIAL, _SHARE = 4, 1 / 32  # distances that a query may try, or lose: so many, and a share of all
+_TO_THE_END = np.iinfo(np.int64).max // 2
+
+class Sieve:
+    """One query on its way through a structure, for some objects alone.
+
+    Attributes
+    ----------
+    begun : bool
+        Whether it had a turn.
+    price : int
+        Distances that its first turn took, 0 before.
+    gain : float
+        Distances saved for each that was computed, in its last turn.
+    loss : float
+        Distances computed for nothing since it last saved some.
+    """
+
+    def __init__(self, batch: Batch, row: int, extents: Extents) -> None:
+        self.row, self._batch, self._extents = row, batch, extents
+        self._mask = batch.masks[row]
+        self._worker = batch.worker(np.zeros(1024, np.int64), np.zeros(1024))
+        self.begun, self.price, self.gain, self.loss = False, 0, np.inf, 0.0
+
+    @property
+    def cost(self) -> int:
+        """Distances computed so far."""
+        return int(self._batch.wholes[self.row, COST])
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is something left to open."""
+        return not self.begun or self._worker.desk.wholes[SIZE] > 0
+
+    def advance(
+        self, wanted: Positions, distances: int
+    ) -> tuple[Positions, npt.NDArray[np.float64], int]:
+        """Go on for the objects in these slots alone, until so many distances or a few more are computed.
+
+        Returns the slots and distances of those that are measured and within reach, and how many were computed.
+        """
+        self._keep(wanted)
+        wholes, worker = self._batch.wholes[self.row], self._worker
+        cost, found = wholes[COST], wholes[FOUND]
+        worker.desk.wholes[REST] = cost + distances
+        self._batch.drive([lambda: worker.answer(self.row, self.row + 1)], None)
+        self.begun = True
+        self.price = self.price or self.cost
+        new = slice(found, wholes[FOUND])
+        return self._batch.index._slots[worker.positions[new]], worker.distances[new], int(wholes[COST] - cost)
+
+    def left(self) -> Mask:
+        """Return the objects that are neither measured nor out of reach."""
+        left = self._mask == NOTED
+        if len(self._pool):
+            left[self._pool] = True
+        elif len(self._nodes):
+            left |= (self._mask != 0) & self._below(self._nodes)
+        return left
+
+    def _keep(self, slots: Positions) -> None:
+        """Withdraw all other objects, and let the node with most of what is left come first."""
+        wanted = np.zeros(len(self._mask), bool)
+        wanted[slots] = True
+        self._mask *= wanted
+        desk = self._worker.desk
+        if len(pool := self._pool):
+            kept = np.flatnonzero(wanted[pool])
+            kept = kept[np.argsort(desk.pool_keys[kept], kind="stable")]
+            desk.pool_slots[: len(kept)], desk.pool_keys[: len(kept)] = pool[kept], desk.pool_keys[kept]
+            desk.wholes[POOL], desk.wholes[SIZE] = len(kept), min(len(kept), 1)
+            desk.keys[0] = desk.pool_keys[0]
+        elif len(nodes := self._nodes) and len(self._extents.start):
+            size, count = self._extents.count(nodes, wanted)
+            few = count * WORTH_A_SEARCH <= size
+            if few.any():
+                self._mask[self._below(nodes[few]) & wanted] = NOTED
+            kept = np.flatnonzero(~few)
+            kept = kept[np.argsort(count[kept], kind="stable")]
+            desk.items[: len(kept)], desk.keys[: len(kept)] = nodes[kept], desk.keys[kept]
+            desk.wholes[SIZE] = len(kept)
+
+    def _below(self, nodes: Positions) -> Mask:
+        """Return the objects that may lie below some nodes."""
+        if not len(self._extents.start):
+            return np.ones(len(self._mask), bool)
+        return self._extents.below(nodes, len(self._mask))
+
+    @property
+    def _pool(self) -> Positions:
+        desk = self._worker.desk
+        return desk.pool_slots[: desk.wholes[POOL]]
+
+    @property
+    def _nodes(self) -> Positions:
+        desk = self._worker.desk
+        return desk.items[: desk.wholes[SIZE]]
+
+
+def whose_turn(
+    sieves: list[Sieve], wanted: Mask, due: npt.NDArray[np.int64]
+) -> tuple[Sieve, int] | None:
+    """Return whose turn it is, and how many distances it may take; None if a turn could save nothing.
+
+    Parameters
+    ----------
+    sieves : list of Sieve
+        In the order in which they begin.
+    wanted : bool, by query
+        Whether any of its distances is wanted.
+    due : int64, by query
+        How many distances are to be computed next, as far as can be told.
+    """
+    spent, price = sum(s.cost for s in sieves), max((s.price for s in sieves), default=0)
+    worth = due.sum() > WORTH_A_SEARCH * price
+    ready = [s for s in sieves if wanted[s.row] and s.waiting and (s.begun or worth)]
+    if np.count_nonzero(wanted) == 1:
+        return next(((s, _TO_THE_END) for s in ready if s.begun), None)
+    most, bill = due.max(), spent + min(due.sum(), 3 * spent)
+    spare = {s: _TRIAL + _SHARE * bill - s.loss for s in ready}
+    trying = [s for s in ready if spare[s] > 0 and s.cost < _TRIAL + _SHARE * spent]
+    if trying:
+        chosen = min(trying, key=lambda s: s.cost)
+    else:
+        able = [s for s in ready if spare[s] > 0 or due[s.row] == most]
+        if not able:
+            return None
+        chosen = max(able, key=lambda s: 2 * s.gain if due[s.row] == most else s.gain)
+    length = _GROWTH * chosen.cost
+    if due[chosen.row] < most:
+        length = min(length, spare[chosen])
+    return chosen, max(1, int(length))
+
+
+def weigh(sieve: Sieve, sieves: list[Sieve], spent: int, saved: int) -> None:
+    """Note what a turn has cost and saved: what others save more cheaply counts for less."""
+    sieve.gain = saved / max(spent, 1)
+    others = [s.gain for s in sieves if s is not sieve and s.begun and s.waiting]
+    sieve.loss = max(0.0, sieve.loss + spent - saved / max([1.0, *others]))
