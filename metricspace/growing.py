@@ -108,7 +108,7 @@ class Extents(NamedTuple):
         spans = np.stack([self.start, self.stop], axis=1).ravel()
         return np.maximum.reduceat(np.append(values[self.order], -np.inf), spans)[::2]
 
-    def count(self, nodes: Positions, chosen: npt.NDArray[np.bool_]) -> tuple[Positions, Positions]:
+    def tally(self, nodes: Positions, chosen: npt.NDArray[np.bool_]) -> tuple[Positions, Positions]:
         """Return how many slots lie below each of some nodes, and how many of those that are chosen."""
         start, stop = self.start[nodes], self.stop[nodes]
         spans = np.stack([start, stop], axis=1).ravel()

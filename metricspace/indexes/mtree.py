@@ -30,7 +30,6 @@ import copy
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from ..answer import Answer, may_lead
 from ..arguments import whole_number

@@ -2,14 +2,15 @@
 
 Idea
     For each object a predicate holds, fails, or turns on distances that are not known yet. Its queries go
-    through the structure in turns (see `sifting`), and what a turn excludes for one query decides the predicate
-    for those objects, or leaves it to fewer queries; each goes on only for the objects whose predicate turns
-    on it. What no turn could decide more cheaply is measured, by the query that is asked first: a conjunction
-    asks for the smallest of its balls first, a disjunction for the greatest.
+    through the structure in turns (see `sifting`). What a turn excludes for one query decides the predicate, or
+    leaves it to fewer queries; each goes on for those objects alone whose predicate turns on it. What no turn
+    would decide more cheaply is measured, and there one query is asked after the other: a conjunction begins
+    with the least radius, and goes on with what is found; a disjunction begins with the greatest, and goes
+    on with the rest.
 
     Each query is asked at the greatest of its radii, and what it measured decides every predicate on it: a
-    ring costs no more than the outer ball. A negation costs what it negates: what a bound puts out of reach is
-    decided for it too, without being measured.
+    ring costs no more than the outer ball. A negation costs what it negates: what a bound puts out of reach
+    is decided for it too, without being measured.
 
 References
 ----------
@@ -26,7 +27,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from ..answer import BOUNDS, COST, RANGE, SIFT, WHOLES
+from ..answer import BOUNDS, COST, PAIRS, SIFT, WHOLES
 from ..arguments import radii_of
 from ..batch import Batch, masks_of
 from ..errors import InvalidArgument, WrongType
@@ -37,6 +38,7 @@ from .sifting import WORTH_A_SEARCH, Mask, Sieve, weigh, whose_turn
 
 if typing.TYPE_CHECKING:
     from ..searchable import Searchable
+
 
 class Predicate:
     """What may hold of an object: `Within`, or a combination by `All`, `Any` and `Not`."""
@@ -213,7 +215,7 @@ class Known:
     Attributes
     ----------
     slots : int64
-        Of the objects that are undecided, ascending. By query and such slot:
+        Of the objects that are considered, ascending. By query and such slot:
     open : bool
         Whether the distance is neither known nor known to be beyond the query's reach.
     found : float64
@@ -237,22 +239,27 @@ class Known:
                 self.reaches.append(leaf.radius)
             self.reaches[row] = max(self.reaches[row], leaf.radius)
         self.asked = index._objects.encode(queries)
+        self.sieves = self._sieves()
         shape = (len(queries), len(slots))
         self.open, self.found = np.ones(shape, bool), np.full(shape, np.inf)
         self.held = [slots[:0]]  # where the predicate is decided and holds
         self.searched: npt.NDArray[np.int64] = np.zeros(WHOLES, np.int64)
-        self.sieves = self._sieves()
         self._review()
 
     def _sieves(self) -> list[Sieve]:
-        """Return the queries that can be asked in turns, in the order in which they are asked at all.
+        """Return the queries in the order in which they are asked, if they are to be asked in turns.
 
-        In a scan nothing is excluded together.
+        A query is spared if all others being out of reach decides the predicate, which is not so in a
+        disjunction. Unless two are, each by the other, it is best to ask them in order. Nor does a scan
+        exclude anything.
         """
-        if len(self.reaches) == 1 or self.index.scans:
+        count = len(self.reaches)
+        self.open, self.found = np.eye(count, dtype=bool), np.full((count, count), np.inf)
+        spared = np.count_nonzero(np.logical_or(*self.predicate.verdict(self)))
+        if spared < 2 or self.index.scans:
             return []
         batch = Batch(self.index, self.asked, SIFT, 0, np.array(self.reaches))
-        batch.masks = np.ones((len(self.reaches), len(self.index._order)), np.uint8)
+        batch.masks = np.ones((count, len(self.index._order)), np.uint8)
         extents = self.index._extents()
         leaves = sorted(self.rows, key=self.reach)
         return [Sieve(batch, row, extents) for row in dict.fromkeys(self.rows[leaf] for leaf in leaves)]
@@ -265,23 +272,26 @@ class Known:
         """Return the slots of all objects of which the predicate holds."""
         while len(self.slots):
             due = np.array([np.count_nonzero(row) for row in self.due])
-            turn = whose_turn(self.sieves, self.wanted.any(axis=1), due)
+            wanted = np.array([row.any() for row in self.wanted])
+            turn = whose_turn(self.sieves, wanted, due)
             if turn is None:
                 self._measure(int(due.argmax()))
             else:
-                self._advance(*turn, int(due.sum()))
+                self._advance(*turn)
         return np.concatenate(self.held)
 
     def _review(self) -> None:
-        """Set aside what is decided, and see what is to be asked."""
+        """See what is to be asked; set aside what is decided, whenever that is half of the objects."""
         fails, holds = self.predicate.verdict(self)
-        self.held.append(self.slots[holds])
         left = ~(fails | holds)
-        self.slots, self.open, self.found = self.slots[left], self.open[:, left], self.found[:, left]
+        if 2 * np.count_nonzero(left) <= len(left):
+            self.held.append(self.slots[holds])
+            kept = np.flatnonzero(left)
+            self.slots, self.open, self.found = self.slots[kept], self.open[:, kept], self.found[:, kept]
+            left = np.ones(len(kept), bool)
         self.wanted, self.due = np.zeros_like(self.open), np.zeros_like(self.open)
-        every = np.ones(len(self.slots), bool)
-        self.predicate.want(self, every)
-        self.predicate.ask(self, every)
+        self.predicate.want(self, left)
+        self.predicate.ask(self, left)
 
     def _learn(self, row: int, slots: Positions, distances: npt.NDArray[np.float64], left: Mask) -> None:
         """Note distances of a query, and of which objects its distance is open still."""
@@ -289,14 +299,14 @@ class Known:
         self.open[row] = left
         self._review()
 
-    def _advance(self, sieve: Sieve, distances: int, due: int) -> None:
+    def _advance(self, sieve: Sieve, distances: int) -> None:
         """Let a query have its turn."""
-        row = sieve.row
-        slots, near, spent = sieve.advance(self.slots[self.wanted[row]], distances)
-        # One that was due and is found near has not been measured in vain.
-        saved = due + np.count_nonzero(self.due[row, np.searchsorted(self.slots, slots)])
+        row, before, due = sieve.row, sieve.cost, np.count_nonzero(self.due)
+        slots, near = sieve.advance(self.slots[self.wanted[row]], distances)
+        # One that was due and is near has not been measured in vain, even if another is due for it now.
+        due += np.count_nonzero(self.due[row, np.searchsorted(self.slots, slots)])
         self._learn(row, slots, near, self.open[row] & sieve.left()[self.slots])
-        weigh(sieve, self.sieves, spent, saved - np.count_nonzero(self.due))
+        weigh(sieve, self.sieves, sieve.cost - before, due - np.count_nonzero(self.due))
 
     def _measure(self, row: int) -> None:
         """Measure what is asked of a query next: without the structure if that is little, or what it left."""
@@ -305,7 +315,7 @@ class Known:
         if begun or len(due) * WORTH_A_SEARCH <= objects:
             slots, distances = due, self._refiner.distances(row, due, self.reaches[row])
         else:
-            batch = Batch(self.index, self.asked.take(np.array([row])), RANGE, 0, self.reaches[row])
+            batch = Batch(self.index, self.asked.take(np.array([row])), PAIRS, 0, self.reaches[row])
             if len(due) < objects:
                 batch.masks = np.zeros((1, objects), np.uint8)
                 batch.masks[0, due] = 1
@@ -341,4 +351,5 @@ def evaluate(index: Searchable, predicate: Predicate, chosen: typing.Any) -> Mat
     among &= ~np.isin(index._order, list(index._ids.removed))
     known = Known(index, predicate, np.flatnonzero(among))
     positions = np.sort(index._order[known.decide()])
-    return Matches(index._ids.called(positions), positions, known.cost, index.exact, int(known.searched[BOUNDS]))
+    ids, bounds = index._ids.called(positions), int(known.searched[BOUNDS])
+    return Matches(ids, positions, known.cost, index.exact, bounds)

@@ -1,21 +1,21 @@
 """Range queries that are asked together: each goes through the structure in turns, and learns between them.
 
 Idea
-    In its turn a query opens nodes, until it has computed so many distances. What then lies below no waiting
-    node is decided for it, by bounds alone or by the few objects that the structure measured on its way; the
-    rest of the objects in its leaves are only noted. Whatever the queries have decided together is withdrawn
-    from all of them: they open no node any more below which nothing is left, and where next to nothing is
-    left, it is noted too. In the end what all have left is measured.
+    In its turn a query opens nodes until it has computed so many distances. What lies below no waiting node
+    then is decided for it: by bounds, or by the few objects that the structure measured on its way. The rest
+    of the objects in the leaves are only noted. Whatever the queries have decided together is withdrawn from
+    all of them: a node below which nothing is left is not opened any more, and where next to nothing is left,
+    that is noted too. What all of them have left in the end is measured without the structure.
 
     That is the traversal of Ciaccia, Patella and Zezula, where a node is left out as soon as the bounds of
-    all queries together decide the predicate there, but for the order of the nodes, which is each query's own.
-    So nothing is asked of a structure but which objects lie below its nodes, and of a table not even that.
+    all queries decide the predicate there, except that each query visits the nodes in an order of its own. So
+    nothing is asked of a structure but which objects lie below its nodes, and nothing of a table.
 
 Whose turn it is
-    A query that is never asked first, because another mostly decides alone, may cost more than it saves. So
-    turns are short at first and then as long as the work before; between others a query gets a small share of
-    all distances as a trial, and goes on if it saves distances, or else while its loss is a small part of the
-    bill. A query that must be asked may go on in any case. Among those the one that saved most last goes first.
+    A query that is never asked first, because another mostly decides alone, may cost more than it saves.
+    Turns are therefore short at first and half as long as all that went before later on. Every query may try a
+    small share of all distances. One that must be asked may go on in any case, others while they save
+    distances, or have lost but a small part of the bill. Whoever saved most in the last turn goes first.
 
 References
 ----------
@@ -24,18 +24,18 @@ Ciaccia, Patella, Zezula, Processing complex similarity queries with distance-ba
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from ..answer import BOUNDS, COST, FOUND, NOTED
+from ..answer import COST, FOUND, NOTED
 from ..ids import Positions
 from ..traversal import POOL, REST, SIZE
 
 if TYPE_CHECKING:
-    from ..batch import Batch
+    from ..batch import Batch, Worker
     from ..growing import Extents
 
 Mask = npt.NDArray[np.bool_]  # by slot
@@ -45,11 +45,12 @@ Mask = npt.NDArray[np.bool_]  # by slot
 WORTH_A_SEARCH = 16
 
 _GROWTH = 1 / 2  # how long a turn is, as a share of the query's distances so far
-_TRIAL, _SHARE = 4, 1 / 32  # distances that a query may try, or lose: so many, and a share of all
+_TRIAL, _SHARE = 4, 1 / 32  # distances that a query may try or lose: so many, and a share of all
 _TO_THE_END = np.iinfo(np.int64).max // 2
 
+
 class Sieve:
-    """One query on its way through a structure, for some objects alone.
+    """One query on its way through a structure.
 
     Attributes
     ----------
@@ -60,13 +61,12 @@ class Sieve:
     gain : float
         Distances saved for each that was computed, in its last turn.
     loss : float
-        Distances computed for nothing since it last saved some.
+        Distances that have not paid since some last did.
     """
 
     def __init__(self, batch: Batch, row: int, extents: Extents) -> None:
         self.row, self._batch, self._extents = row, batch, extents
         self._mask = batch.masks[row]
-        self._worker = batch.worker(np.zeros(1024, np.int64), np.zeros(1024))
         self.begun, self.price, self.gain, self.loss = False, 0, np.inf, 0.0
 
     @property
@@ -79,25 +79,22 @@ class Sieve:
         """Whether there is something left to open."""
         return not self.begun or self._worker.desk.wholes[SIZE] > 0
 
-    def advance(
-        self, wanted: Positions, distances: int
-    ) -> tuple[Positions, npt.NDArray[np.float64], int]:
+    def advance(self, wanted: Positions, distances: int) -> tuple[Positions, npt.NDArray[np.float64]]:
         """Go on for the objects in these slots alone, until so many distances or a few more are computed.
 
-        Returns the slots and distances of those that are measured and within reach, and how many were computed.
+        Returns the slots and distances of objects that were found within reach.
         """
         self._keep(wanted)
-        wholes, worker = self._batch.wholes[self.row], self._worker
-        cost, found = wholes[COST], wholes[FOUND]
-        worker.desk.wholes[REST] = cost + distances
+        worker, before = self._worker, self._batch.wholes[self.row, FOUND]
+        worker.desk.wholes[REST] = self.cost + distances
         self._batch.drive([lambda: worker.answer(self.row, self.row + 1)], None)
         self.begun = True
         self.price = self.price or self.cost
-        new = slice(found, wholes[FOUND])
-        return self._batch.index._slots[worker.positions[new]], worker.distances[new], int(wholes[COST] - cost)
+        found = slice(before, self._batch.wholes[self.row, FOUND])
+        return self._batch.index._slots[worker.positions[found]], worker.distances[found]
 
     def left(self) -> Mask:
-        """Return the objects that are neither measured nor out of reach."""
+        """Return which objects are neither measured, nor out of reach, nor withdrawn."""
         left = self._mask == NOTED
         if len(self._pool):
             left[self._pool] = True
@@ -113,25 +110,28 @@ class Sieve:
         desk = self._worker.desk
         if len(pool := self._pool):
             kept = np.flatnonzero(wanted[pool])
-            kept = kept[np.argsort(desk.pool_keys[kept], kind="stable")]
+            kept = kept[np.argsort(desk.pool_keys[kept], kind="stable")]  # which is a heap
             desk.pool_slots[: len(kept)], desk.pool_keys[: len(kept)] = pool[kept], desk.pool_keys[kept]
             desk.wholes[POOL], desk.wholes[SIZE] = len(kept), min(len(kept), 1)
             desk.keys[0] = desk.pool_keys[0]
         elif len(nodes := self._nodes) and len(self._extents.start):
-            size, count = self._extents.count(nodes, wanted)
+            size, count = self._extents.tally(nodes, wanted)
             few = count * WORTH_A_SEARCH <= size
-            if few.any():
-                self._mask[self._below(nodes[few]) & wanted] = NOTED
+            self._mask[self._below(nodes[few]) & wanted] = NOTED
             kept = np.flatnonzero(~few)
             kept = kept[np.argsort(count[kept], kind="stable")]
             desk.items[: len(kept)], desk.keys[: len(kept)] = nodes[kept], desk.keys[kept]
             desk.wholes[SIZE] = len(kept)
 
     def _below(self, nodes: Positions) -> Mask:
-        """Return the objects that may lie below some nodes."""
+        """Return which objects may lie below some nodes."""
         if not len(self._extents.start):
             return np.ones(len(self._mask), bool)
         return self._extents.below(nodes, len(self._mask))
+
+    @functools.cached_property
+    def _worker(self) -> Worker:
+        return self._batch.worker(np.zeros(1024, np.int64), np.zeros(1024))
 
     @property
     def _pool(self) -> Positions:
@@ -144,9 +144,7 @@ class Sieve:
         return desk.items[: desk.wholes[SIZE]]
 
 
-def whose_turn(
-    sieves: list[Sieve], wanted: Mask, due: npt.NDArray[np.int64]
-) -> tuple[Sieve, int] | None:
+def whose_turn(sieves: list[Sieve], wanted: Mask, due: Positions) -> tuple[Sieve, int] | None:
     """Return whose turn it is, and how many distances it may take; None if a turn could save nothing.
 
     Parameters
@@ -156,23 +154,23 @@ def whose_turn(
     wanted : bool, by query
         Whether any of its distances is wanted.
     due : int64, by query
-        How many distances are to be computed next, as far as can be told.
+        How many of its distances are to be computed next, if the structure spares none.
     """
     spent, price = sum(s.cost for s in sieves), max((s.price for s in sieves), default=0)
     worth = due.sum() > WORTH_A_SEARCH * price
     ready = [s for s in sieves if wanted[s.row] and s.waiting and (s.begun or worth)]
-    if np.count_nonzero(wanted) == 1:
+    if np.count_nonzero(wanted) == 1:  # nothing more is to be learnt between turns
         return next(((s, _TO_THE_END) for s in ready if s.begun), None)
     most, bill = due.max(), spent + min(due.sum(), 3 * spent)
     spare = {s: _TRIAL + _SHARE * bill - s.loss for s in ready}
     trying = [s for s in ready if spare[s] > 0 and s.cost < _TRIAL + _SHARE * spent]
+    able = [s for s in ready if spare[s] > 0 or due[s.row] == most]
     if trying:
         chosen = min(trying, key=lambda s: s.cost)
-    else:
-        able = [s for s in ready if spare[s] > 0 or due[s.row] == most]
-        if not able:
-            return None
+    elif able:  # what must be asked is put off only for what saves twice as much
         chosen = max(able, key=lambda s: 2 * s.gain if due[s.row] == most else s.gain)
+    else:
+        return None
     length = _GROWTH * chosen.cost
     if due[chosen.row] < most:
         length = min(length, spare[chosen])
@@ -180,7 +178,7 @@ def whose_turn(
 
 
 def weigh(sieve: Sieve, sieves: list[Sieve], spent: int, saved: int) -> None:
-    """Note what a turn has cost and saved: what others save more cheaply counts for less."""
+    """Note what a turn has cost and saved; what others would save for less has been worth only that."""
     sieve.gain = saved / max(spent, 1)
     others = [s.gain for s in sieves if s is not sieve and s.begun and s.waiting]
     sieve.loss = max(0.0, sieve.loss + spent - saved / max([1.0, *others]))
