@@ -1,12 +1,12 @@
 """Complex queries (the book, section 1.4.5): predicates on the distances to several queries.
 
 Idea
-    For each object a predicate holds, fails, or turns on distances that are not known yet. Its queries go
-    through the structure in turns (see `sifting`). What a turn excludes for one query decides the predicate, or
-    leaves it to fewer queries; each goes on for those objects alone whose predicate turns on it. What no turn
-    would decide more cheaply is measured, and there one query is asked after the other: a conjunction begins
-    with the least radius, and goes on with what is found; a disjunction begins with the greatest, and goes
-    on with the rest.
+    Of each object a predicate holds, fails, or turns on distances that are not known yet. Its queries go
+    through the structure in turns (see `sifting`). What a turn excludes for one query decides the predicate,
+    or leaves it to fewer queries, and each goes on for those objects alone of which the predicate turns on
+    it. What no turn decides more cheaply is measured, one query being asked after the other: a conjunction
+    begins with the least radius and goes on with what is found, a disjunction begins with the greatest and
+    goes on with the rest.
 
     Each query is asked at the greatest of its radii, and what it measured decides every predicate on it: a
     ring costs no more than the outer ball. A negation costs what it negates: what a bound puts out of reach
@@ -19,6 +19,7 @@ Ciaccia, Patella, Zezula, Processing complex similarity queries with distance-ba
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 import typing
@@ -102,7 +103,7 @@ class Within(Predicate):
 
     def ask(self, known: Known, among: Mask) -> Mask:
         row = known.rows[self]
-        known.due[row] |= among & known.open[row]
+        known.due[row] = known.due.get(row, False) | among & known.open[row]
         return among & (known.found[row] <= self.radius)
 
 
@@ -222,8 +223,8 @@ class Known:
         Distances within reach that are known, else infinity.
     wanted : bool
         Whether the predicate turns on the distance.
-    due : bool
-        Whether it is the next to be asked for.
+    due : dict
+        Whether it is the next to be asked for, by query in the order in which they are asked, and by slot.
     """
 
     def __init__(self, index: Searchable, predicate: Predicate, slots: Positions) -> None:
@@ -239,30 +240,30 @@ class Known:
                 self.reaches.append(leaf.radius)
             self.reaches[row] = max(self.reaches[row], leaf.radius)
         self.asked = index._objects.encode(queries)
-        self.sieves = self._sieves()
         shape = (len(queries), len(slots))
         self.open, self.found = np.ones(shape, bool), np.full(shape, np.inf)
         self.held = [slots[:0]]  # where the predicate is decided and holds
         self.searched: npt.NDArray[np.int64] = np.zeros(WHOLES, np.int64)
         self._review()
+        self.sieves = self._sieves() if self._spare_each_other() and not index.scans else []
+
+    def _spare_each_other(self) -> bool:
+        """Whether there are queries that need not be asked of an object if all others are out of its reach.
+
+        One such query is asked after the others; and in a disjunction there is none.
+        """
+        alone, count = copy.copy(self), len(self.reaches)
+        alone.open, alone.found = np.eye(count, dtype=bool), np.full((count, count), np.inf)
+        fails, holds = self.predicate.verdict(alone)
+        return int(np.count_nonzero(fails | holds)) > 1
 
     def _sieves(self) -> list[Sieve]:
-        """Return the queries in the order in which they are asked, if they are to be asked in turns.
-
-        A query is spared if all others being out of reach decides the predicate, which is not so in a
-        disjunction. Unless two are, each by the other, it is best to ask them in order. Nor does a scan
-        exclude anything.
-        """
-        count = len(self.reaches)
-        self.open, self.found = np.eye(count, dtype=bool), np.full((count, count), np.inf)
-        spared = np.count_nonzero(np.logical_or(*self.predicate.verdict(self)))
-        if spared < 2 or self.index.scans:
-            return []
+        """Return the queries, to be asked in turns."""
+        shape = len(self.reaches), len(self.index._order)
         batch = Batch(self.index, self.asked, SIFT, 0, np.array(self.reaches))
-        batch.masks = np.ones((count, len(self.index._order)), np.uint8)
+        batch.masks = np.ones(shape, np.uint8)
         extents = self.index._extents()
-        leaves = sorted(self.rows, key=self.reach)
-        return [Sieve(batch, row, extents) for row in dict.fromkeys(self.rows[leaf] for leaf in leaves)]
+        return [Sieve(batch, row, extents) for row in self.due]
 
     def reach(self, leaf: Within) -> float:
         """Return the radius at which the query of a predicate is asked."""
@@ -271,11 +272,10 @@ class Known:
     def decide(self) -> Positions:
         """Return the slots of all objects of which the predicate holds."""
         while len(self.slots):
-            due = np.array([np.count_nonzero(row) for row in self.due])
-            wanted = np.array([row.any() for row in self.wanted])
-            turn = whose_turn(self.sieves, wanted, due)
+            due = {row: int(np.count_nonzero(due)) for row, due in self.due.items()}
+            turn = whose_turn(self.sieves, {row for row in due if self.wanted[row].any()}, due)
             if turn is None:
-                self._measure(int(due.argmax()))
+                self._measure(next(row for row in due if due[row]))
             else:
                 self._advance(*turn)
         return np.concatenate(self.held)
@@ -289,7 +289,7 @@ class Known:
             kept = np.flatnonzero(left)
             self.slots, self.open, self.found = self.slots[kept], self.open[:, kept], self.found[:, kept]
             left = np.ones(len(kept), bool)
-        self.wanted, self.due = np.zeros_like(self.open), np.zeros_like(self.open)
+        self.wanted, self.due = np.zeros_like(self.open), dict[int, Mask]()
         self.predicate.want(self, left)
         self.predicate.ask(self, left)
 
@@ -301,12 +301,15 @@ class Known:
 
     def _advance(self, sieve: Sieve, distances: int) -> None:
         """Let a query have its turn."""
-        row, before, due = sieve.row, sieve.cost, np.count_nonzero(self.due)
+        row, before, due = sieve.row, sieve.cost, self._all_due()
         slots, near = sieve.advance(self.slots[self.wanted[row]], distances)
         # One that was due and is near has not been measured in vain, even if another is due for it now.
-        due += np.count_nonzero(self.due[row, np.searchsorted(self.slots, slots)])
+        due += int(np.count_nonzero(self.due[row][np.searchsorted(self.slots, slots)]))
         self._learn(row, slots, near, self.open[row] & sieve.left()[self.slots])
-        weigh(sieve, self.sieves, sieve.cost - before, due - np.count_nonzero(self.due))
+        weigh(sieve, self.sieves, sieve.cost - before, due - self._all_due())
+
+    def _all_due(self) -> int:
+        return sum(int(np.count_nonzero(due)) for due in self.due.values())
 
     def _measure(self, row: int) -> None:
         """Measure what is asked of a query next: without the structure if that is little, or what it left."""

@@ -12,10 +12,10 @@ Idea
     nothing is asked of a structure but which objects lie below its nodes, and nothing of a table.
 
 Whose turn it is
-    A query that is never asked first, because another mostly decides alone, may cost more than it saves.
-    Turns are therefore short at first and half as long as all that went before later on. Every query may try a
-    small share of all distances. One that must be asked may go on in any case, others while they save
-    distances, or have lost but a small part of the bill. Whoever saved most in the last turn goes first.
+    A query may cost more than it saves, where another must be asked of most objects and decides them alone.
+    So turns are short at first, and later half as long as all that the query had before. Every query may try
+    a small share of all distances. One that must be asked may go on in any case, others while they save
+    distances, or have lost no more than a small part of the bill. Who saved most in the last turn goes first.
 
 References
 ----------
@@ -144,24 +144,25 @@ class Sieve:
         return desk.items[: desk.wholes[SIZE]]
 
 
-def whose_turn(sieves: list[Sieve], wanted: Mask, due: Positions) -> tuple[Sieve, int] | None:
+def whose_turn(sieves: list[Sieve], wanted: set[int], due: dict[int, int]) -> tuple[Sieve, int] | None:
     """Return whose turn it is, and how many distances it may take; None if a turn could save nothing.
 
     Parameters
     ----------
     sieves : list of Sieve
         In the order in which they begin.
-    wanted : bool, by query
-        Whether any of its distances is wanted.
-    due : int64, by query
-        How many of its distances are to be computed next, if the structure spares none.
+    wanted : set of int
+        Queries of which some distance is wanted.
+    due : dict of int to int
+        How many distances of each query are to be computed next, if the structure spares none.
     """
     spent, price = sum(s.cost for s in sieves), max((s.price for s in sieves), default=0)
-    worth = due.sum() > WORTH_A_SEARCH * price
-    ready = [s for s in sieves if wanted[s.row] and s.waiting and (s.begun or worth)]
-    if np.count_nonzero(wanted) == 1:  # nothing more is to be learnt between turns
+    most, total = max(due.values()), sum(due.values())
+    worth = total > WORTH_A_SEARCH * price
+    ready = [s for s in sieves if s.row in wanted and s.waiting and (s.begun or worth)]
+    if len(wanted) == 1:  # nothing more is to be learnt between turns
         return next(((s, _TO_THE_END) for s in ready if s.begun), None)
-    most, bill = due.max(), spent + min(due.sum(), 3 * spent)
+    bill = spent + min(total, 3 * spent)
     spare = {s: _TRIAL + _SHARE * bill - s.loss for s in ready}
     trying = [s for s in ready if spare[s] > 0 and s.cost < _TRIAL + _SHARE * spent]
     able = [s for s in ready if spare[s] > 0 or due[s.row] == most]
