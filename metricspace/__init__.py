@@ -12,17 +12,13 @@ Build an index over objects with a metric, and ask it for the nearest objects or
 # The packages first: the functions `indexes` and `metrics` then stand under the names of the packages.
 from . import indexes as _structures
 from . import metrics as _families
+from .anatomy import Explanation, Statistics
 from .browsing import Browser, Merged, merge
 from .checking import LawReport, check_metric, check_scale
 from .errors import MetricSpaceError
 from .hits import Balls, Counts, Hits, Matches, TopK
 from .index import indexes
-from .indexes.aesa import AESA
-from .indexes.ghtree import GHTree
-from .indexes.laesa import LAESA
-from .indexes.linear import LinearScan
-from .indexes.mtree import MTree
-from .indexes.vptree import VPTree
+from .indexes import *
 from .laws import Laws, Metric, metric, metrics
 from .queries.complex import All, Any, Not, Within
 from .queries.topk import top_k
@@ -31,26 +27,22 @@ from .storage import load
 __version__ = "0.1.0"
 
 __all__ = [
-    "AESA",
-    "LAESA",
     "All",
     "Any",
     "Balls",
     "Browser",
     "Counts",
-    "GHTree",
+    "Explanation",
     "Hits",
     "LawReport",
     "Laws",
-    "LinearScan",
-    "MTree",
     "Matches",
     "Merged",
     "Metric",
     "MetricSpaceError",
     "Not",
+    "Statistics",
     "TopK",
-    "VPTree",
     "Within",
     "check_metric",
     "check_scale",
@@ -61,3 +53,4 @@ __all__ = [
     "metrics",
     "top_k",
 ]
+__all__ += _structures.__all__

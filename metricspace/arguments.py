@@ -19,6 +19,13 @@ def whole_number(name: str, given: Any, least: int) -> int:
     return int(given)
 
 
+def one_of(name: str, given: Any, known: tuple[str, ...]) -> str:
+    """Return an argument that is one of some words, or say which there are."""
+    if given not in known:
+        raise InvalidArgument(f"expected {name} to be one of {', '.join(known)}, given {given!r}")
+    return str(given)
+
+
 def radii_of(radius: Any, count: int) -> npt.NDArray[np.float64]:
     """Return a radius for each query, or say what is wrong with what was given."""
     if radius is None:

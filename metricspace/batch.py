@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import threads
-from .answer import BALLS, BOUNDS, BROWSE, COST, PROVEN, REALS, WHOLES, Answer
+from .answer import BALLS, BOUNDS, BROWSE, COST, KNN, PROVEN, REALS, WHOLES, Answer
 from .arguments import is_flat, radii_of, whole_number
 from .errors import InvalidArgument
 from .ids import Positions
@@ -19,6 +19,7 @@ from .progress import shown
 from .space import Room
 from .traversal import (
     BEST_FIRST,
+    DEPTH_FIRST,
     MORE_FRONTIER,
     MORE_RESULTS,
     ORDER,
@@ -94,9 +95,10 @@ class Batch:
         if not (isinstance(eps, (int, float, np.number)) and 0 <= eps < np.inf):
             raise InvalidArgument(f"expected eps of at least 0, given {eps!r}")
         limit = _UNLIMITED if budget is None else whole_number("budget", budget, 1)
-        # A budget is best spent on the most promising; browsing can go in no other order.
-        best_first = kind == BROWSE or budget is not None
-        self.order = BEST_FIRST if best_first else index.order
+        # A budget is best spent on the most promising, and browsing can go in no other order. Where the
+        # radius stays as it is the order does not matter.
+        best_first = kind == BROWSE or budget is not None or (kind == KNN and index.order == BEST_FIRST)
+        self.order = BEST_FIRST if best_first else DEPTH_FIRST
         measure = measure or Scaled(index._bind(index._objects, asked))
         self.bound = measure.bound
         nothing = np.zeros(0, np.int64)
@@ -108,21 +110,21 @@ class Batch:
         self.wholes: npt.NDArray[np.int64] = np.zeros((self.count, WHOLES), np.int64)
         self.positions: Positions = np.full(self.count * k, -1, np.int64)
         self.distances: npt.NDArray[np.float64] = np.full(self.count * k, np.inf)
-        self._workers: list[Worker] = []
+        self.workers: list[Worker] = []
 
     def worker(self, positions: Positions, distances: npt.NDArray[np.float64]) -> Worker:
         """Return a worker that writes into these buffers."""
         made = Worker(self, positions, distances)
-        self._workers.append(made)
+        self.workers.append(made)
         return made
 
     def dismiss(self, worker: Worker) -> None:
         """Forget a worker and its memory."""
-        self._workers.remove(worker)
+        self.workers.remove(worker)
 
     def run(self, n_jobs: int | None, progress: bool, begin: int = 0, end: int | None = None) -> None:
         """Answer all queries, or those of a part; a range has the results of the last part then."""
-        self._workers = []
+        self.workers = []
         end = self.count if end is None else end
         jobs = threads.jobs(n_jobs) if self.bound.native else 1
         size = max(1, min(256, -(-(end - begin) // (4 * jobs))))
@@ -157,12 +159,12 @@ class Batch:
             tasks[0]()
         else:
             threads.run(tasks, self._cancel, tick)
-        for worker in self._workers:
+        for worker in self.workers:
             if worker.room.fault[0]:
                 raise self.bound.complaint(worker.room.fault)
 
     def _cancel(self) -> None:
-        for worker in self._workers:
+        for worker in self.workers:
             worker.desk.wholes[STOP] = 1
 
     def costs(self, part: slice = slice(None)) -> dict[str, Any]:
@@ -177,8 +179,9 @@ class Batch:
 
 def masks_of(index: Searchable, chosen: Any, count: int) -> npt.NDArray[np.uint8]:
     """Return which slots a filter admits: a row for all of `count` queries or one each, empty if all are."""
+    present = index._present
     if chosen is None:
-        return np.zeros((1, 0), np.uint8)
+        return np.zeros((1, 0), np.uint8) if present is None else present[None]
     ids, objects = index._ids, index._ids.count
     given = (
         chosen
@@ -201,7 +204,8 @@ def masks_of(index: Searchable, chosen: Any, count: int) -> npt.NDArray[np.uint8
         masks = np.zeros((len(per_query), objects), bool)
         for row, several in zip(masks, per_query):
             row[ids.find(several)] = True
-    return np.ascontiguousarray(masks[:, index._order], np.uint8)
+    by_slot = np.ascontiguousarray(masks[:, index._order], np.uint8)
+    return by_slot if present is None else by_slot & present
 
 
 class Worker:

@@ -7,11 +7,25 @@ with the radius: a reference point that is far away makes every bound coarse, ho
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
 from .kernels import Array, kernel
+
+# What excluded a region or an object, as places of a tally.
+SHRUNK, OWN, OBJECT_PIVOT, RANGE_PIVOT, DOUBLE_PIVOT, PLANAR, PTOLEMAIC, SIMPLEX = range(8)
+REASONS = (
+    "a radius that shrank",
+    "the metric's own bound",
+    "object-pivot",
+    "range-pivot",
+    "double-pivot",
+    "planar",
+    "Ptolemaic",
+    "simplex",
+)
 
 
 class Slack(NamedTuple):
@@ -58,3 +72,75 @@ def pivot_ball(to_query: float, to_pivot: float, cover: float, slack: Slack) -> 
 def double_pivot(to_near: float, to_far: float, slack: Slack) -> float:
     """d(q, o) ≥ (d(q, near) − d(q, far)) / 2, where o is no nearer to `far` than to `near`."""
     return (to_near - to_far - allowance(slack, to_near + to_far)) / 2
+
+
+# --- bounds that need more than the triangle inequality ----------------------------------------------
+
+
+@kernel
+def project(
+    to_first: float, to_second: float, between: float, slack: Slack
+) -> tuple[float, float, float, float]:
+    """Return where an object lies in the half plane through two pivots: least and greatest x, then y.
+
+    The pivots lie on the x-axis, a half of the distance `between` them to either side of the origin. The
+    intervals cover what rounding may do; where the pivots are too close to say anything, they have no end.
+    """
+    wrong, first, second = allowance(slack, between), allowance(slack, to_first), allowance(slack, to_second)
+    if not between > 4 * wrong:
+        return -np.inf, np.inf, 0.0, np.inf
+    x = (to_first - to_second) * (to_first + to_second) / (2 * between)
+    squares = 2 * (to_first * first + to_second * second) + first * first + second * second
+    x_wrong = (squares / 2 + abs(x) * wrong) / (between - wrong)
+    leg = abs(x + between / 2)
+    leg_wrong = x_wrong + wrong / 2
+    height = to_first * to_first - leg * leg
+    height_wrong = first * (2 * to_first + first) + leg_wrong * (2 * leg + leg_wrong)
+    lowest, highest = math.sqrt(max(height - height_wrong, 0.0)), math.sqrt(max(height + height_wrong, 0.0))
+    return x - x_wrong, x + x_wrong, lowest, highest
+
+
+@kernel
+def cover(box: Array, spot: tuple[float, float, float, float]) -> None:
+    """Enlarge a box of the half plane, ``[least x, greatest x, least y, greatest y]``, to hold an object."""
+    box[0], box[1] = min(box[0], spot[0]), max(box[1], spot[1])
+    box[2], box[3] = min(box[2], spot[2]), max(box[3], spot[3])
+
+
+@kernel
+def planar(box: Array, spot: tuple[float, float, float, float], slack: Slack) -> float:
+    """d(q, o) ≥ the distance in the half plane of two pivots of q from a box that holds o.
+
+    Of four points, two of them pivots, the others can be laid into one half plane through the pivots without
+    moving apart, if the metric has the four-point property (Connor, Vadicamo, Cardillo, Rabitti 2017). Bounds
+    on x alone are those of Hilbert exclusion.
+    """
+    x = max(box[0] - spot[1], spot[0] - box[1], 0.0)
+    y = max(box[2] - spot[3], spot[2] - box[3], 0.0)
+    if x == np.inf or y == np.inf:
+        return np.inf  # nothing is in the box
+    apart = math.sqrt(x * x + y * y)
+    return apart - allowance(slack, 2 * apart)
+
+
+@kernel
+def ptolemaic(
+    to_first: float, to_second: float, first_to: float, second_to: float, between: float, slack: Slack
+) -> float:
+    """d(q, o) ≥ |d(q, p) d(o, s) − d(q, s) d(o, p)| / d(p, s), for pivots p and s (Hetland 2009).
+
+    `to_first` and `to_second` are of the query, `first_to` and `second_to` of the object.
+    """
+    if not between > 0.0:
+        return 0.0
+    apart = abs(to_first * second_to - to_second * first_to)
+    wrong = product_allowance(to_first, second_to, slack) + product_allowance(to_second, first_to, slack)
+    bound = (apart - wrong) / (between + allowance(slack, between))
+    return bound - allowance(slack, 2 * bound)
+
+
+@kernel
+def product_allowance(a: float, b: float, slack: Slack) -> float:
+    """Return the most by which the product of two distances may be wrong."""
+    a_wrong, b_wrong = allowance(slack, a), allowance(slack, b)
+    return a * b_wrong + b * a_wrong + a_wrong * b_wrong

@@ -1,17 +1,18 @@
 """Static trees grow by dividing nodes until what is left fits into leaves.
 
-All of them keep the objects in tree order, so that node ``i`` occupies slots ``start[i]`` to ``stop[i]``: the
-objects that it keeps to itself first, then those of each child. A structure says how one node is divided.
+All of them keep the objects in tree order, so that node ``i``, a child of ``parent[i]`` (−1 at the root),
+occupies slots ``start[i]`` to ``stop[i]``: the objects that it keeps to itself first, then those of each
+child. Children have greater numbers than their parents. A structure says how one node is divided.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from .answer import Answer
+from .bounds import SHRUNK
 from .construction import COST, DONE, NODES, PENDING, Construction
 from .ids import Positions
 from .kernels import Array, generic, kernel
@@ -26,16 +27,16 @@ def divide(tree: Any, node: int, space: Any, order: Array, keys: Array, room: Ro
     """Choose what a node keeps to itself, and hang the rest below it.
 
     Reorders ``order[start:stop]`` of the node, and makes the children with `hang`. ``keys`` is scratch,
-    beside `order`.
+    beside `order`: a number for each place, or what else the structure gives to `grown`.
     """
 
 
 @kernel
-def hang(tree: Any, start: int, stop: int, state: Array) -> int:
-    """Make a node of a span of objects and return its number."""
+def hang(tree: Any, parent: int, start: int, stop: int, state: Array) -> int:
+    """Make a node of a span of objects, below another one, and return its number."""
     child = state[NODES]
     state[NODES] += 1
-    tree.start[child], tree.stop[child] = start, stop
+    tree.parent[child], tree.start[child], tree.stop[child] = parent, start, stop
     return child
 
 
@@ -83,53 +84,34 @@ def measure_span(
 
 
 @kernel
-def offer_span(tree: Any, node: int, bound: float, answer: Answer, desk: Desk) -> None:
+def offer_span(tree: Any, node: int, bound: float, reason: int, answer: Answer, desk: Desk) -> None:
     """Offer a node, unless none of its objects is admissible because of their slots."""
     if tree.stop[node] - 1 > answer.after:
-        offer_child(desk, answer, node, bound)
+        offer_child(desk, answer, node, bound, reason)
 
 
 @kernel
 def scan_leaf(tree: Any, node: int, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
     """Measure the objects of a leaf."""
     for slot in range(tree.start[node], tree.stop[node]):
-        consider(space, slot, desk.bound[0], query, answer, desk)
+        consider(space, slot, desk.bound[0], SHRUNK, query, answer, desk)
 
 
-class Extents(NamedTuple):
-    """Which objects lie below each node: spans of an order of the slots."""
-
-    order: Positions | slice  # a slice where the slots lie in order already
-    start: Positions
-    stop: Positions
-
-    def greatest(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return for each node the greatest of some values, by slot, below it."""
-        spans = np.stack([self.start, self.stop], axis=1).ravel()
-        return np.maximum.reduceat(np.append(values[self.order], -np.inf), spans)[::2]
-
-    def tally(self, nodes: Positions, chosen: npt.NDArray[np.bool_]) -> tuple[Positions, Positions]:
-        """Return how many slots lie below each of some nodes, and how many of those that are chosen."""
-        start, stop = self.start[nodes], self.stop[nodes]
-        spans = np.stack([start, stop], axis=1).ravel()
-        count = np.add.reduceat(np.append(chosen[self.order], False), spans, dtype=np.int64)[::2]
-        return stop - start, count
-
-    def below(self, nodes: Positions, count: int) -> npt.NDArray[np.bool_]:
-        """Return which of `count` slots lie below any of some nodes."""
-        inside = np.zeros(count, bool)
-        for start, stop in zip(self.start[nodes].tolist(), self.stop[nodes].tolist()):
-            inside[start:stop] = True
-        below = np.empty_like(inside)
-        below[self.order] = inside
-        return below
+@kernel
+def inhabit(start: Array, stop: Array, homes: Array) -> None:
+    """Write into `homes` the deepest node to which each slot belongs."""
+    for node in range(start.shape[0]):  # children come after their parents
+        homes[start[node] : stop[node]] = node
 
 
-def grown(tree: Tree, construction: Construction, leaf_size: int) -> tuple[Tree, Positions]:
+def grown(
+    tree: Tree, construction: Construction, leaf_size: int, keys: Array | None = None
+) -> tuple[Tree, Positions]:
     """Divide a tree whose root holds everything, and return it with its order; spare nodes are dropped."""
     n = construction.count
     tree.stop[0] = n
-    order, keys, todo = np.arange(n), np.zeros(n), np.zeros(len(tree.start), np.int64)
+    order, todo = np.arange(n), np.zeros(len(tree.start), np.int64)
+    keys = np.zeros(n) if keys is None else keys
     construction.state[PENDING] = construction.state[NODES] = 1
     construction.run(
         lambda: grow(
@@ -138,7 +120,9 @@ def grown(tree: Tree, construction: Construction, leaf_size: int) -> tuple[Tree,
         )
     )  # fmt: skip
     spare, used = len(tree.start), construction.state[NODES]
-    kept = {
-        name: array[:used].copy() if len(array) == spare else array for name, array in tree._asdict().items()
+    by_node = {
+        name: value[:used].copy()
+        for name, value in tree._asdict().items()
+        if isinstance(value, np.ndarray) and len(value) == spare
     }
-    return tree._replace(**kept), order
+    return tree._replace(**by_node), order

@@ -17,10 +17,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
+from .anatomy import Anatomy, Statistics
 from .arguments import whole_number
 from .construction import Construction
 from .errors import NotAMetric, NotFitted, NotSupported, TooLarge
-from .growing import Extents
+from .growing import inhabit
 from .ids import Ids, Positions
 from .laws import Bound, Metric
 from .laws import metric as _metric
@@ -63,13 +64,15 @@ class BaseIndex(Searchable):
     arrays: ClassVar[Any]  # the class of the structure's named arrays
     exact: ClassVar[bool] = True
     needs: ClassVar[str | None] = "triangle"  # the law without which pruning would lose objects
-    order: ClassVar[int] = DEPTH_FIRST
+    order: ClassVar[int] = DEPTH_FIRST  # of k-NN: best first saves distances and costs time
     specialised: ClassVar[bool] = False  # whether to compile the search for the hot metrics' own arrays
     scans: ClassVar[bool] = False  # whether all objects are measured, in blocks
+    drops: ClassVar[bool] = False  # whether what is removed is no longer in the structure
     smaller: ClassVar[str] = "vptree"  # what to use when this structure does not fit in memory
 
     def __init_subclass__(cls) -> None:
-        _INDEXES[cls.key] = cls
+        if "key" in vars(cls):  # else it is what several structures have in common
+            _INDEXES[cls.key] = cls
 
     def __init__(
         self,
@@ -104,11 +107,17 @@ class BaseIndex(Searchable):
         """Return the working memory that a search of this structure needs."""
         raise NotImplementedError
 
-    def _extents(self) -> Extents:
-        """Return which objects lie below each node: in most trees a span of slots, while tables have none."""
-        nothing = np.zeros(0, np.int64)
-        spans = {"start", "stop"} <= set(self.arrays._fields)
-        return Extents(slice(None), *((self._tree.start, self._tree.stop) if spans else (nothing, nothing)))
+    def _anatomy(self) -> Anatomy:
+        """Return where the objects live: in nodes that are spans of slots, or else, as in tables, in none."""
+        homes = np.full(len(self._order), -1)
+        if not {"start", "stop", "parent"} <= set(self.arrays._fields):
+            return Anatomy(homes, np.zeros(0, np.int64))
+        inhabit(self._tree.start, self._tree.stop, homes)
+        return Anatomy(homes, self._tree.parent)
+
+    def _covering_radii(self) -> npt.NDArray[np.float64]:
+        """Return the radii of the balls that cover regions, if the structure keeps them."""
+        return np.zeros(0)
 
     # Building.
 
@@ -206,7 +215,8 @@ class BaseIndex(Searchable):
 
     def _forget(self) -> None:
         """Drop what was derived from the objects."""
-        self.__dict__.pop("_slots", None)
+        for derived in ("_slots", "_present"):
+            self.__dict__.pop(derived, None)
         self._recast = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -232,6 +242,13 @@ class BaseIndex(Searchable):
         arrays += [self._order, *(self._reaches or ())]
         held = [self._objects, *(self._recast[1:] if self._recast else ())]
         return sum(part.nbytes for part in (*held, *arrays))
+
+    def statistics(self) -> Statistics:
+        """Return what the structure is made of: nodes, depth, bytes, covering radii."""
+        self._fitted()
+        return Statistics.of(
+            self.n_objects, self.build_cost, self.nbytes, self._anatomy(), self._covering_radii()
+        )
 
     def params(self) -> dict[str, Any]:
         """Return the parameters that the index was made with."""

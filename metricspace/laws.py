@@ -373,6 +373,36 @@ class Metric:
         return float(self.pairwise([a], [b])[0, 0])
 
 
+def sharpest(given: str, metric: Metric, *sharper: str) -> str:
+    """Return by which bounds a structure prunes under a metric.
+
+    Parameters
+    ----------
+    given : str
+        What its user asks for: ``"auto"``, ``"triangle"`` or one of `sharper`.
+    metric : Metric
+        Whose laws decide.
+    *sharper : str
+        What the structure can do beyond the triangle inequality, the sharpest first: ``"four-point"`` or
+        ``"ptolemaic"``.
+
+    Raises
+    ------
+    NotAMetric
+        If the metric does not declare the law that the given bounds rest on.
+    """
+    held = [bounds for bounds in (*sharper, "triangle") if bounds.replace("-", "_") in metric.laws]
+    if given == "auto":
+        return held[0] if held else "triangle"
+    if given not in held:
+        law = given.replace("-", "_")
+        raise NotAMetric(
+            f"bounds={given!r} rest on the law {law!r}, which {metric.name} does not declare: use "
+            f"bounds='auto', or declare it if it holds, Metric(function, {law}=True)"
+        )
+    return given
+
+
 def checked_rounding(given: Any) -> float:
     """Return a relative error of distances, or say what is wrong with it."""
     if isinstance(given, bool) or not isinstance(given, (int, float, np.number)) or not 0 <= given < 1:

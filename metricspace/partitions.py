@@ -1,10 +1,12 @@
-"""Dividing a set of objects in two (the book, section 1.5): by a ball, by a hyperplane.
+"""Dividing a set of objects (the book, section 1.5): by a ball, by hyperplanes.
 
-Both divide by a key: the objects of smaller key come first. Objects of equal key may go to either side,
-so that duplicates in any number are divided like all else.
+Both divide by keys, which are distances. Objects of equal keys may go to either side, so that duplicates in
+any number are divided like all else.
 """
 
 from __future__ import annotations
+
+import numpy as np
 
 from .kernels import Array, kernel
 
@@ -35,24 +37,45 @@ def divide_at(keys: Array, order: Array, start: int, stop: int, middle: int) -> 
 
 
 @kernel
-def divide_by_sign(keys: Array, order: Array, start: int, stop: int) -> int:
-    """Reorder two arrays so that negative keys come first and positive ones last; return where to divide.
+def divide_by_nearest(keys: Array, order: Array, first: int, start: int, stop: int) -> int:
+    """Put in front the objects whose key is least in row `first`, of that and later rows; return their end.
 
-    Keys of 0 lie between; among them the division is as near to the middle of the span as they allow.
+    Of those whose least key is in a later row, too, as many as make the shares of all rows equal, if they can.
     """
-    negative = start
-    for i in range(start, stop):
-        if keys[i] < 0:
-            keys[i], keys[negative] = keys[negative], keys[i]
-            order[i], order[negative] = order[negative], order[i]
-            negative += 1
-    positive = negative
-    for i in range(negative, stop):
-        if keys[i] == 0:
-            keys[i], keys[positive] = keys[positive], keys[i]
-            order[i], order[positive] = order[positive], order[i]
-            positive += 1
-    return min(max((start + stop) // 2, negative), positive)
+    rivals = keys[first + 1 :]
+    nearer = 0
+    for place in range(start, stop):
+        rest = least_key(rivals, place)
+        nearer += keys[first, place] < rest
+    wanted = max((stop - start) // (rivals.shape[0] + 1) - nearer, 0)
+    middle = start
+    for place in range(start, stop):
+        rest = least_key(rivals, place)
+        taken = keys[first, place] < rest
+        if keys[first, place] == rest and wanted > 0:
+            taken = True
+            wanted -= 1
+        if taken:
+            swap_columns(keys, order, place, middle)
+            middle += 1
+    return middle
+
+
+@kernel
+def least_key(keys: Array, place: int) -> float:
+    """Return the least of the keys of a place, infinity if there is none."""
+    least = np.inf
+    for row in range(keys.shape[0]):
+        least = min(least, keys[row, place])
+    return least
+
+
+@kernel
+def swap_columns(keys: Array, order: Array, i: int, j: int) -> None:
+    """Exchange two places and all of their keys."""
+    swap(order, i, j)
+    for row in range(keys.shape[0]):
+        keys[row, i], keys[row, j] = keys[row, j], keys[row, i]
 
 
 @kernel

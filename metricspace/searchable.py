@@ -13,12 +13,12 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from .answer import COUNT, FOUND, KNN, RANGE
+from .anatomy import Anatomy, Explanation
+from .answer import COST, COUNT, FOUND, KNN, RANGE
 from .arguments import radii_of, whole_number
 from .batch import Batch
 from .browsing import Browser, Merged, browsers
 from .errors import InvalidArgument
-from .growing import Extents
 from .hits import Balls, Counts, Hits, Matches, Pairs
 from .ids import Ids, Positions
 from .laws import Bound, Metric
@@ -37,6 +37,7 @@ class Searchable:
     exact: ClassVar[bool]
     order: ClassVar[int]
     scans: ClassVar[bool]
+    drops: ClassVar[bool]
     _tree: Any
     _objects: Objects
     _ids: Ids
@@ -58,8 +59,8 @@ class Searchable:
         """Return the working memory that a search of this structure needs."""
         raise NotImplementedError
 
-    def _extents(self) -> Extents:
-        """Return which objects lie below each node."""
+    def _anatomy(self) -> Anatomy:
+        """Return where the objects live."""
         raise NotImplementedError
 
     @property
@@ -73,6 +74,13 @@ class Searchable:
         slots = np.empty_like(self._order)
         slots[self._order] = np.arange(len(self._order))
         return slots
+
+    @functools.cached_property
+    def _present(self) -> npt.NDArray[np.uint8] | None:
+        """By slot, whether an object is still there; None if the structure has no others."""
+        if self.drops or not self._ids.removed:
+            return None
+        return (~np.isin(self._order, list(self._ids.removed))).astype(np.uint8)
 
     def _asked(self, queries: Any, ids: Any) -> tuple[Objects, Positions | None]:
         """Return queries as the container that kernels take, and the slots of those that are indexed."""
@@ -295,6 +303,31 @@ class Searchable:
         """
         asked, own = self._asked(queries, ids)
         return Merged(browsers(self, asked, radius, filter, own))
+
+    def explain(self, query: Any, k: int = 10, *, radius: float | None = None) -> Explanation:
+        """Return where a query spends its distances, and which bounds exclude the rest.
+
+        Parameters
+        ----------
+        query : object
+            One object, not a batch.
+        k : int
+            Of its nearest neighbours.
+        radius : float, optional
+            Ask for all within this radius instead.
+
+        Returns
+        -------
+        Explanation
+            Printed, a few lines of text.
+        """
+        asked, _ = self._asked([query], None)
+        if radius is None:
+            batch = Batch(self, asked, KNN, whole_number("k", k, 1), np.inf)
+        else:
+            batch = Batch(self, asked, RANGE, 0, radius)
+        batch.run(1, False)
+        return Explanation.of(self.n_objects, int(batch.wholes[0, COST]), batch.workers[0].desk)
 
     # Several queries at once.
 

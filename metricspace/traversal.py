@@ -41,6 +41,7 @@ from .answer import (
     pass_over,
     start,
 )
+from .bounds import OWN, REASONS, SHRUNK
 from .kernels import Array, generic, kernel
 from .space import (
     Room,
@@ -65,7 +66,11 @@ BASE = 1  # where the children of the current node begin in the stack
 ORDER = 2  # depth first or best first
 POOL = 3  # objects in the pool of a table
 STOP = 4  # set from outside to interrupt
-REST = 5  # distances after which it pauses between two nodes
+VISITED = 5  # nodes expanded
+REST = 6  # distances after which it pauses between two nodes; 0 for never
+
+# Desk.tally
+NODES, OBJECTS = 0, 1
 
 # What waits in the frontier: a node, an object with a bound, an object with its distance. Among equal
 # keys this is the order in which they are taken, so that a node that may hide a tie is opened first.
@@ -82,6 +87,7 @@ class Desk(NamedTuple):
     pool_keys: Array  # by object: lower bounds, for tables
     pool_slots: Array
     wholes: Array
+    tally: Array  # nodes, then objects, by the bound that excluded them; see `bounds.REASONS`
     bound: Array  # lower bound of the node being expanded
     fanout: int  # the most that one node may put into the frontier, or offer to an answer
 
@@ -89,15 +95,14 @@ class Desk(NamedTuple):
 def make_desk(fanout: int, nodes: int, pool: int) -> Desk:
     """Return working memory: the most that a node may offer, nodes with a memo, objects in the pool."""
     room = 4 * fanout + 64
-    wholes = np.zeros(6, np.int64)
-    wholes[REST] = np.iinfo(np.int64).max
     return Desk(
         np.zeros(room),
         np.zeros(room, np.int64),
         np.zeros(max(nodes, 1)),
         np.zeros(pool),
         np.zeros(pool, np.int64),
-        wholes,
+        np.zeros(7, np.int64),
+        np.zeros((2, len(REASONS)), np.int64),
         np.zeros(1),
         fanout,
     )
@@ -118,7 +123,7 @@ def begin(tree: Any, space: Any, query: Any, answer: Answer, desk: Desk) -> Any:
 
 @begin.of(object)
 def _(tree: Any, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
-    offer_child(desk, answer, 0, 0.0)
+    offer_child(desk, answer, 0, 0.0, SHRUNK)
 
 
 @generic
@@ -182,14 +187,18 @@ def offer_measured(space: Any, slot: int, d: float, query: Any, answer: Answer, 
 
 
 @kernel
-def consider(space: Any, slot: int, bound: float, query: Any, answer: Answer, desk: Desk) -> None:
+def consider(
+    space: Any, slot: int, bound: float, reason: int, query: Any, answer: Answer, desk: Desk
+) -> None:
     """Measure an object no nearer than `bound`, if it may belong: now, or best first, in its turn."""
     if not may_belong(answer, slot, bound):
+        desk.tally[OBJECTS, reason] += 1
         return
     least = at_least(space, slot, query)
     if least > bound:
         bound = least
         if not may_belong(answer, slot, bound):
+            desk.tally[OBJECTS, OWN] += 1
             return
     if desk.wholes[ORDER] == BEST_FIRST and bound > desk.bound[0]:
         push(desk, bound, _BOUNDED, slot)
@@ -208,21 +217,26 @@ def consider_block(space: Any, first: int, last: int, query: Any, answer: Answer
     free = answer.mask.shape[0] == 0 and answer.wholes[COST] + last - first <= answer.budget
     if not (batches(space) and free) or desk.wholes[ORDER] == BEST_FIRST:
         for slot in range(first, last):
-            consider(space, slot, desk.bound[0], query, answer, desk)
+            consider(space, slot, desk.bound[0], SHRUNK, query, answer, desk)
         return
     found, places = desk.pool_keys[: last - first], desk.pool_slots
     measured, near, bounds = estimates(space, first, query, answer.reals[ADMIT], found, places)
     answer.wholes[COST] += measured
     answer.wholes[BOUNDS] += bounds
+    desk.tally[OBJECTS, OWN] += last - first - measured
     for k in range(near):
         offer_measured(space, first + places[k], found[k], query, answer, desk)
 
 
 @kernel
-def offer_child(desk: Desk, answer: Answer, node: int, bound: float) -> None:
-    """Put a node no nearer than `bound` into the frontier, if it may contain an answer."""
+def offer_child(desk: Desk, answer: Answer, node: int, bound: float, reason: int) -> None:
+    """Put a node no nearer than `bound` into the frontier, if it may contain an answer.
+
+    `reason` is what made the bound, one of `bounds.REASONS`.
+    """
     bound = max(bound, desk.bound[0])  # no child is nearer than its parent
     if not may_lead(answer, node, bound):
+        desk.tally[NODES, reason] += 1
         return
     if desk.wholes[ORDER] == BEST_FIRST:
         push(desk, bound, _NODE, node)
@@ -312,7 +326,7 @@ def traverse(tree: Any, space: Any, query: Any, answer: Answer, desk: Desk, faul
             return MORE_FRONTIER
         if crowded(answer, desk):
             return MORE_RESULTS
-        if answer.wholes[COST] >= desk.wholes[REST]:
+        if 0 < desk.wholes[REST] <= answer.wholes[COST]:
             return PAUSED
         if desk.items[0] >> _TAG == _MEASURED and answer.kind == BROWSE:
             if answer.wholes[FOUND] == answer.positions.shape[0]:
@@ -327,15 +341,31 @@ def traverse(tree: Any, space: Any, query: Any, answer: Answer, desk: Desk, faul
         item = pop(desk)
         if not may_contain(answer, desk.bound[0]):
             if desk.wholes[ORDER] == BEST_FIRST:
-                desk.wholes[SIZE] = 0  # all others are farther still
+                dismiss(desk)  # all others are farther still
+            dismiss_one(desk, item)
             continue
         if not afford(answer, desk):
             continue
         if item >> _TAG == _NODE:
+            desk.wholes[VISITED] += 1
             expand(tree, item, space, query, answer, desk)
         else:
             probe(space, item & ((1 << _TAG) - 1), query, answer, desk)
     return DONE if fault[0] == 0 else STOPPED
+
+
+@kernel
+def dismiss(desk: Desk) -> None:
+    """Empty the frontier: the radius has shrunk below all that waits there."""
+    for i in range(desk.wholes[SIZE]):
+        dismiss_one(desk, desk.items[i])
+    desk.wholes[SIZE] = 0
+
+
+@kernel
+def dismiss_one(desk: Desk, item: int) -> None:
+    """Note that an item of the frontier is excluded because the radius has shrunk."""
+    desk.tally[NODES if item >> _TAG == _NODE else OBJECTS, SHRUNK] += 1
 
 
 @kernel

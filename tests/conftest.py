@@ -4,16 +4,29 @@ import pytest
 
 from tests.workloads import DATA, workloads
 
+# Metrics are tested on one structure of each kind, structures on one metric of each kind; all of either
+# on all of the other would take an hour.
+EVERY_WORKLOAD = ("linear", "vptree", "ghtree", "laesa", "mtree")
+EVERY_STRUCTURE = ("euclidean", "angular", "levenshtein", "jaccard", "precomputed", "python")
+
 
 def pytest_generate_tests(metafunc):
-    """Run a test that takes a `workload` on every one, and one that takes a `structure` on every one."""
-    if "workload" in metafunc.fixturenames:
-        every = workloads()
-        metafunc.parametrize("workload", every, ids=[one.name for one in every], scope="module")
-    if "structure" in metafunc.fixturenames:
-        import metricspace as ms
+    """Run a test that takes a `workload` or a `structure` on every one, and one that takes both on pairs."""
+    import metricspace as ms
 
-        metafunc.parametrize("structure", list(ms.indexes().values()), ids=list(ms.indexes()), scope="module")
+    structures, every = ms.indexes(), workloads()
+    if {"workload", "structure"} <= set(metafunc.fixturenames):
+        pairs = [
+            pytest.param(load, structure, id=f"{load.name}-{key}")
+            for load in every
+            for key, structure in structures.items()
+            if key in EVERY_WORKLOAD or load.name in EVERY_STRUCTURE
+        ]
+        metafunc.parametrize(("workload", "structure"), pairs, scope="module")
+    elif "workload" in metafunc.fixturenames:
+        metafunc.parametrize("workload", every, ids=[one.name for one in every], scope="module")
+    elif "structure" in metafunc.fixturenames:
+        metafunc.parametrize("structure", list(structures.values()), ids=list(structures), scope="module")
 
 
 @pytest.fixture(scope="session")

@@ -149,7 +149,7 @@ def test_renaming_and_adding_disturb_nothing(copied):
     @expand.of(Nodes)
     def _(tree, node, space, query, answer, desk):
         for slot in range(tree.count - {fewer}):
-            consider(space, slot, 0.0, query, answer, desk)
+            consider(space, slot, 0.0, 0, query, answer, desk)
     class Own(BaseIndex):
         key, arrays = "own", Nodes
         def _build(self, construction): return Nodes(construction.count), None

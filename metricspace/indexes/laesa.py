@@ -3,7 +3,7 @@
 Idea
     A query measures the pivots. From the table, each pivot then bounds the distance to every object
     without measuring any; objects are measured in the order of their bounds, until the least bound that is
-    left exceeds the radius. For these pivots no method measures fewer.
+    left exceeds the radius. For these pivots no method measures fewer. A new object is a new row.
 
 Arrays
     ``table[slot, p]`` is the distance of an object to pivot p, in float32. The pivots are objects.
@@ -16,14 +16,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..answer import Answer
-from ..arguments import whole_number
-from ..construction import COST, DONE, Construction
-from ..filtering import bound_all, refine_next
-from ..index import BaseIndex
-from ..kernels import Array, kernel
-from ..pivots import random_below
-from ..space import Room, estimate, prepare
-from ..traversal import Desk, afford, begin, expand, make_desk, measure
+from ..arguments import one_of, whole_number
+from ..bounds import OBJECT_PIVOT, object_pivot
+from ..construction import Construction
+from ..dynamic import DynamicIndex
+from ..filtering import bound_all, lower_bound, measure_pivots, refine_next
+from ..ids import Positions
+from ..kernels import Array
+from ..pivots import STRATEGIES, choose, measured
+from ..traversal import Desk, begin, expand, make_desk
 
 
 class PivotTable(NamedTuple):
@@ -36,46 +37,27 @@ class PivotTable(NamedTuple):
 
 @begin.of(PivotTable)
 def _(tree: PivotTable, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
-    measured = 0
-    while measured < tree.pivots.shape[0] and afford(answer, desk):
-        desk.memo[measured] = measure(space, tree.pivots[measured], query, answer, desk)
-        measured += 1
-    bound_all(tree.table, tree.is_pivot, measured, space, query, answer, desk)
+    if measure_pivots(tree.pivots, space, query, answer, desk):
+        bound_all(tree, space, query, answer, desk)
+
+
+@lower_bound.of(PivotTable)
+def _(tree: PivotTable, slot: int, answer: Answer, desk: Desk) -> tuple[float, int]:
+    bound, row = 0.0, tree.table[slot]
+    for p in range(row.shape[0]):
+        bound = max(bound, object_pivot(desk.memo[p], np.float64(row[p]), answer.slack))
+    return bound, OBJECT_PIVOT
 
 
 @expand.of(PivotTable)
 def _(tree: PivotTable, node: int, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
-    refine_next(space, query, answer, desk)
+    refine_next(tree, space, query, answer, desk)
 
 
-@kernel
-def fill(tree: PivotTable, space: Any, nearest: Array, room: Room, state: Array) -> bool:
-    """Choose the next pivot, the object farthest from all earlier ones, and fill its column."""
-    p = state[DONE]
-    n = tree.table.shape[0]
-    pivot = random_below(state, n)
-    if p > 0:
-        for slot in range(n):
-            if tree.is_pivot[pivot] != 0 or (tree.is_pivot[slot] == 0 and nearest[slot] > nearest[pivot]):
-                pivot = slot
-    tree.pivots[p] = pivot
-    tree.is_pivot[pivot] = 1
-    query = prepare(space, space, pivot, room)
-    for slot in range(n):
-        d = estimate(space, slot, query)
-        if room.fault[0] != 0:
-            return False
-        tree.table[slot, p] = d
-        nearest[slot] = min(nearest[slot], d)
-    state[COST] += n
-    state[DONE] = p + 1
-    return p + 1 == tree.pivots.shape[0]
-
-
-class LAESA(BaseIndex):
+class LAESA(DynamicIndex):
     """A pivot table: few distances even for hard data, each query passing over the whole table.
 
-    Best where a distance is dear. The pivots are chosen farthest first.
+    Best where a distance is dear.
 
     Parameters
     ----------
@@ -83,8 +65,10 @@ class LAESA(BaseIndex):
         The distance.
     pivots : int
         How many; more exclude more, and cost as many distances in every query.
+    selection : str
+        How they are chosen, one of ``metricspace.pivots.STRATEGIES``.
     seed : int
-        Where the first pivot comes from.
+        Where the choice of pivots comes from.
     max_bytes : int, optional
         Refuse to build what takes more memory.
 
@@ -99,22 +83,33 @@ class LAESA(BaseIndex):
     arrays = PivotTable
 
     def __init__(
-        self, metric: Any = "euclidean", *, pivots: int = 32, seed: int = 0, max_bytes: int | None = None
+        self,
+        metric: Any = "euclidean",
+        *,
+        pivots: int = 32,
+        selection: str = "hfi",
+        seed: int = 0,
+        max_bytes: int | None = None,
     ) -> None:
         super().__init__(metric, seed=seed, max_bytes=max_bytes)
         self.pivots = whole_number("pivots", pivots, 1)
+        self.selection = one_of("selection", selection, tuple(STRATEGIES))
 
     def _build(self, construction: Construction) -> tuple[PivotTable, None]:
-        n = construction.count
-        pivots = min(self.pivots, n)
-        tree = PivotTable(
-            np.zeros(pivots, np.int64), np.zeros(n, np.uint8), np.zeros((n, pivots), np.float32)
+        pivots = choose(construction, self.selection, self.pivots)
+        nothing = PivotTable(pivots, np.zeros(0, np.uint8), np.zeros((0, len(pivots)), np.float32))
+        tree = self._extended(nothing, construction.count)
+        tree.is_pivot[pivots] = 1
+        return self._insert(tree, np.arange(construction.count), construction), None
+
+    def _extended(self, tree: PivotTable, count: int) -> PivotTable:
+        return tree._replace(
+            is_pivot=np.pad(tree.is_pivot, (0, count)), table=np.pad(tree.table, ((0, count), (0, 0)))
         )
-        nearest = np.full(n, np.inf)
-        construction.run(
-            lambda: fill(tree, construction.space, nearest, construction.room, construction.state)
-        )
-        return tree, None
+
+    def _insert(self, tree: PivotTable, slots: Positions, construction: Construction) -> PivotTable:
+        measured(construction, slots, tree.pivots, tree.table[slots[0] :])
+        return tree
 
     def _bytes(self, count: int) -> int:
         return count * (4 * self.pivots + 9)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..answer import Answer, may_contain
+from ..bounds import SHRUNK
 from ..construction import Construction
 from ..ids import Positions
 from ..index import BaseIndex
@@ -39,7 +40,7 @@ def _(tree: Scan, node: int, space: Any, query: Any, answer: Answer, desk: Desk)
     consider_block(space, start, min(start + BLOCK, tree.objects), query, answer, desk)
     following = next_step(tree, node + 1, middle, space, query, answer)
     if following < runs(tree) * RUN:
-        offer_child(desk, answer, following, 0.0)
+        offer_child(desk, answer, following, 0.0, SHRUNK)
 
 
 @kernel

@@ -26,25 +26,23 @@ Invariants
 
 from __future__ import annotations
 
-import copy
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
+from ..anatomy import Anatomy
 from ..answer import Answer, may_lead
 from ..arguments import whole_number
-from ..bounds import Slack, allowance, pivot_ball
+from ..bounds import RANGE_PIVOT, SHRUNK, Slack, allowance, pivot_ball
 from ..construction import COST, DONE, Construction
-from ..errors import InvalidArgument
-from ..growing import Extents
+from ..dynamic import DynamicIndex
 from ..ids import Positions
-from ..index import BaseIndex
 from ..kernels import Array, kernel
-from ..objects import Objects
-from ..progress import shown
-from ..queries import reverse as reverse_neighbours
 from ..space import Room, estimate, prepare
 from ..traversal import (
+    BEST_FIRST,
+    NODES,
     Desk,
     afford,
     begin,
@@ -87,7 +85,7 @@ class MNodes(NamedTuple):
 
 @begin.of(MNodes)
 def _(tree: MNodes, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
-    offer_child(desk, answer, tree.whole[ROOT], 0.0)
+    offer_child(desk, answer, tree.whole[ROOT], 0.0, SHRUNK)
 
 
 @expand.of(MNodes)
@@ -105,7 +103,7 @@ def _(tree: MNodes, node: int, space: Any, query: Any, answer: Answer, desk: Des
             if slot == router:  # measured when the node was reached
                 offer_measured(space, slot, to_query, query, answer, desk)
             else:
-                consider(space, slot, bound, query, answer, desk)
+                consider(space, slot, bound, RANGE_PIVOT, query, answer, desk)
         elif may_lead(answer, tree.child[node, e], bound):
             d = to_query
             if slot != router:
@@ -114,7 +112,10 @@ def _(tree: MNodes, node: int, space: Any, query: Any, answer: Answer, desk: Des
                 d = reckon(space, slot, query, answer)
             child = tree.child[node, e]
             desk.memo[child] = d
-            offer_child(desk, answer, child, pivot_ball(d, 0.0, tree.cover[node, e], answer.slack))
+            bound = pivot_ball(d, 0.0, tree.cover[node, e], answer.slack)
+            offer_child(desk, answer, child, bound, RANGE_PIVOT)
+        else:
+            desk.tally[NODES, RANGE_PIVOT] += 1
 
 
 # --- inserting ---------------------------------------------------------------------------------------
@@ -373,7 +374,7 @@ def drop(tree: MNodes, node: int, e: int) -> None:
 # --- the index ---------------------------------------------------------------------------------------
 
 
-class MTree(BaseIndex):
+class MTree(DynamicIndex):
     """M-tree: dynamic, balanced, with nodes of bounded size.
 
     Parameters
@@ -395,6 +396,8 @@ class MTree(BaseIndex):
 
     key = "mtree"
     arrays = MNodes
+    order = BEST_FIRST  # as in the paper: a third fewer distances, in 1.7 times the time
+    drops = True
 
     def __init__(
         self, metric: Any = "euclidean", *, capacity: int = 24, seed: int = 0, max_bytes: int | None = None
@@ -445,102 +448,27 @@ class MTree(BaseIndex):
         construction.run(step)
         return tree
 
-    def add(self, objects: Any, ids: Any = None, *, progress: bool = False) -> Positions:
-        """Insert objects.
-
-        Parameters
-        ----------
-        objects, ids, progress
-            As for ``fit``. Ids must be given exactly if they were given to ``fit``.
-
-        Returns
-        -------
-        array of int64
-            The positions of the objects, which follow those given out before.
-
-        Raises
-        ------
-        MetricSpaceError
-            If something cannot be used; the index is then as it was.
-        """
-        self._fitted()
-        container = self._objects.extended(objects)
-        first, count = len(self._objects), len(container) - len(self._objects)
-        names = self._ids.extended(ids, count)
-        slots = np.arange(first, first + count)
-        home = np.concatenate([self._tree.home, np.full(count, -1)])
-        grown = copy.copy(self)
-        grown._change(self._tree._replace(home=home), container, slots, progress)
-        grown._objects, grown._ids, grown._order = container, names, np.arange(len(container))
-        grown._forget()
-        if self._reaches is not None:
-            kept = np.pad(self._reaches.objects, ((0, 0), (0, count)), constant_values=-np.inf)
-            grown._reaches = reverse_neighbours.Reaches.of(grown, kept)
-            gained, cost = reverse_neighbours.having(grown, slots)
-            grown.build_cost += cost
-            grown._reach_anew(kept, np.concatenate([gained, slots]))
-        self._become(grown)
-        return slots
-
-    def remove(self, ids: Any) -> None:
-        """Remove objects; their positions are not given out again.
-
-        An object that routes others goes on doing so, and its memory is kept.
-
-        Parameters
-        ----------
-        ids : sequence of int or of str
-            Ids of indexed objects, each once.
-
-        Raises
-        ------
-        UnknownName
-            If there is no object of an id; nothing is removed then.
-        """
-        self._fitted()
-        slots = self._slots[self._ids.find(ids)]
-        if len(np.unique(slots)) != len(slots):
-            raise InvalidArgument("expected each id once: an object can be removed only once")
-        fewer = copy.copy(self)
-        fewer._ids, fewer._tree = self._ids.without(slots.tolist()), self._copied(self._tree)
+    def _drop(self, slots: Positions) -> None:
+        self._tree = self._extended(self._tree, 0)
         orphans = np.zeros(self.capacity + 1, np.int64)
         for slot in slots:
-            lost = erase(fewer._tree, slot, orphans)
+            lost = erase(self._tree, slot, orphans)
             if lost:
-                fewer._change(fewer._tree, self._objects, orphans[:lost].copy(), False)
-        if self._reaches is not None:
-            bereft, cost = reverse_neighbours.having(self, slots)
-            fewer.build_cost += cost
-            kept = self._reaches.objects.copy()
-            kept[:, slots] = -np.inf
-            fewer._reach_anew(kept, np.setdiff1d(bereft, slots))
-        self._become(fewer)
+                self._change(self._tree, self._objects, orphans[:lost].copy())
 
-    def _change(self, tree: MNodes, container: Objects, slots: Positions, progress: bool) -> None:
-        """Adopt a tree into which slots of a container are inserted."""
-        with shown("inserting", len(slots), progress) as show:
-            bound = self._bind(container, container)
-            construction = Construction(bound, self.seed, show)
-            self._tree = self._insert(self._copied(tree), slots, construction)
-        self.build_cost += construction.cost
+    def _extended(self, tree: MNodes, count: int) -> MNodes:
+        fields = {name: getattr(tree, name).copy() for name in (*_PER_NODE, "whole")}
+        return tree._replace(**fields, home=np.concatenate([tree.home, np.full(count, -1)]))
 
-    def _extents(self) -> Extents:
-        tree = self._tree
-        levels = [tree.home]  # by slot, upwards; −1 where an object was removed
-        for _ in range(tree.whole[HEIGHT]):
-            levels.append(np.where(tree.home >= 0, tree.parent[levels[-1]], -1))
-        order = np.lexsort(levels)
-        start, stop = np.zeros((2, len(tree.size)), np.int64)
-        for level in levels:
-            nodes, first, count = np.unique(level[order], return_index=True, return_counts=True)
-            there = nodes >= 0
-            start[nodes[there]], stop[nodes[there]] = first[there], (first + count)[there]
-        return Extents(order, start, stop)
+    def _anatomy(self) -> Anatomy:
+        # What is free is chained by `parent`, too.
+        used = np.isin(np.arange(len(self._tree.size)), self._tree.child) & (self._tree.size > 0)
+        return Anatomy(self._tree.home, np.where(used, self._tree.parent, -1))
 
-    @staticmethod
-    def _copied(tree: MNodes) -> MNodes:
-        """Return a copy, so that a failing metric or an interrupt leaves the tree as it was."""
-        return tree._replace(**{name: getattr(tree, name).copy() for name in (*_PER_NODE, "home", "whole")})
+    def _covering_radii(self) -> npt.NDArray[np.float64]:
+        inner = self._tree.child >= 0
+        inner &= np.arange(inner.shape[1]) < self._tree.size[:, None]
+        return self._tree.cover[inner]
 
     def _bytes(self, count: int) -> int:
         return 8 * count + (32 * (self.capacity + 1) + 33) * (2 * count // self.capacity + 16)

@@ -25,7 +25,7 @@ import numpy as np
 
 from ..answer import Answer
 from ..arguments import whole_number
-from ..bounds import raise_bounds, range_pivot
+from ..bounds import OBJECT_PIVOT, RANGE_PIVOT, raise_bounds, range_pivot
 from ..construction import DONE, Construction
 from ..growing import divide, grown, hang, measure_span, offer_span
 from ..ids import Positions
@@ -63,8 +63,10 @@ def _(tree: VPNodes, node: int, space: Any, query: Any, answer: Answer, desk: De
     d = measure(space, tree.start[node], query, answer, desk)
     desk.memo[node] = d
     band = tree.band[node]
-    offer_span(tree, tree.near[node], range_pivot(d, band[0], band[1], answer.slack), answer, desk)
-    offer_span(tree, tree.far[node], range_pivot(d, band[2], band[3], answer.slack), answer, desk)
+    near = range_pivot(d, band[0], band[1], answer.slack)
+    far = range_pivot(d, band[2], band[3], answer.slack)
+    offer_span(tree, tree.near[node], near, RANGE_PIVOT, answer, desk)
+    offer_span(tree, tree.far[node], far, RANGE_PIVOT, answer, desk)
 
 
 @kernel
@@ -79,7 +81,7 @@ def filter_leaf(tree: VPNodes, node: int, space: Any, query: Any, answer: Answer
         raise_bounds(bounds, tree.path[level % paths, start:stop], desk.memo[ancestor], answer.slack)
         ancestor = tree.parent[ancestor]
     for slot in range(start, stop):
-        consider(space, slot, bounds[slot - start], query, answer, desk)
+        consider(space, slot, bounds[slot - start], OBJECT_PIVOT, query, answer, desk)
 
 
 @divide.of(VPNodes)
@@ -104,8 +106,7 @@ def _(tree: VPNodes, node: int, space: Any, order: Array, keys: Array, room: Roo
 @kernel
 def hang_half(tree: VPNodes, node: int, start: int, stop: int, keys: Array, side: int, state: Array) -> int:
     """Make a child of half of the objects, and note the band of distances that they occupy."""
-    child = hang(tree, start, stop, state)
-    tree.parent[child] = node
+    child = hang(tree, node, start, stop, state)
     tree.level[child] = tree.level[node] + 1
     least, most = np.inf, 0.0
     for place in range(start, stop):

@@ -262,8 +262,8 @@ class Known:
         shape = len(self.reaches), len(self.index._order)
         batch = Batch(self.index, self.asked, SIFT, 0, np.array(self.reaches))
         batch.masks = np.ones(shape, np.uint8)
-        extents = self.index._extents()
-        return [Sieve(batch, row, extents) for row in self.due]
+        spans = self.index._anatomy().spans
+        return [Sieve(batch, row, spans) for row in self.due]
 
     def reach(self, leaf: Within) -> float:
         """Return the radius at which the query of a predicate is asked."""

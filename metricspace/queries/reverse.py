@@ -51,13 +51,13 @@ class Reaches(NamedTuple):
     """How far the j-th neighbour of each object lies, for j = 1 to k."""
 
     objects: Reals  # (k, slots); −∞ where an object was removed
-    nodes: Reals  # (k, nodes): the greatest of them below each node
+    nodes: Reals  # (k, nodes): the greatest of them below each node; (k, 0) if nodes have none
 
     @classmethod
     def of(cls, index: Searchable, objects: Reals) -> Reaches:
         """Return the reaches of objects with those of nodes."""
-        extents = index._extents()
-        return cls(objects, np.stack([extents.greatest(row) for row in objects]))
+        anatomy = index._anatomy()
+        return cls(objects, np.stack([anatomy.greatest_below(row) for row in objects]))
 
 
 def renewed(index: Searchable, kept: Reals, slots: Positions, progress: bool) -> tuple[Reaches, int]:
@@ -121,7 +121,7 @@ class Candidates:
         left, waiting = np.ones(len(self.slots), bool), self.distances > 0
         # Discards, for d(o, c) + r + what rounding may add must be less than d(q, o).
         least = self.distances - 2 * slack.relative * self.distances - 3 * slack.absolute
-        reaches = np.full(len(index._order), -np.inf)
+        reaches, anatomy = np.full(len(index._order), -np.inf), index._anatomy()
         patience = _PATIENCE
         while patience and (left & waiting).any():
             choice = np.flatnonzero(left & waiting)
@@ -141,7 +141,7 @@ class Candidates:
             discarded = self._ran(
                 Batch(
                     index, objects, RANGE, 0, max(reaches.max(), 0.0), skips=slot,
-                    reaches=reaches, node_reaches=index._extents().greatest(reaches),
+                    reaches=reaches, node_reaches=anatomy.greatest_below(reaches),
                 )
             )  # fmt: skip
             left[np.isin(self.positions, discarded.positions)] = False

@@ -35,8 +35,8 @@ from ..ids import Positions
 from ..traversal import POOL, REST, SIZE
 
 if TYPE_CHECKING:
+    from ..anatomy import Spans
     from ..batch import Batch, Worker
-    from ..growing import Extents
 
 Mask = npt.NDArray[np.bool_]  # by slot
 
@@ -64,8 +64,8 @@ class Sieve:
         Distances that have not paid since some last did.
     """
 
-    def __init__(self, batch: Batch, row: int, extents: Extents) -> None:
-        self.row, self._batch, self._extents = row, batch, extents
+    def __init__(self, batch: Batch, row: int, spans: Spans) -> None:
+        self.row, self._batch, self._spans = row, batch, spans
         self._mask = batch.masks[row]
         self.begun, self.price, self.gain, self.loss = False, 0, np.inf, 0.0
 
@@ -96,10 +96,11 @@ class Sieve:
     def left(self) -> Mask:
         """Return which objects are neither measured, nor out of reach, nor withdrawn."""
         left = self._mask == NOTED
-        if len(self._pool):
-            left[self._pool] = True
-        elif len(self._nodes):
-            left |= (self._mask != 0) & self._below(self._nodes)
+        desk = self._worker.desk
+        if desk.wholes[POOL]:
+            left[_slots(desk.pool_slots[: desk.wholes[POOL]])] = True
+        elif desk.wholes[SIZE]:
+            left |= (self._mask != 0) & self._below(desk.items[: desk.wholes[SIZE]])
         return left
 
     def _keep(self, slots: Positions) -> None:
@@ -108,40 +109,41 @@ class Sieve:
         wanted[slots] = True
         self._mask *= wanted
         desk = self._worker.desk
-        if len(pool := self._pool):
-            kept = np.flatnonzero(wanted[pool])
-            kept = kept[np.argsort(desk.pool_keys[kept], kind="stable")]  # which is a heap
-            desk.pool_slots[: len(kept)], desk.pool_keys[: len(kept)] = pool[kept], desk.pool_keys[kept]
+        size, pool = desk.wholes[SIZE], desk.wholes[POOL]
+        if pool:
+            kept = np.flatnonzero(wanted[_slots(desk.pool_slots[:pool])])
+            kept = kept[np.argsort(desk.pool_keys[kept], kind="stable")]  # which makes a heap
+            _move(desk.pool_keys, desk.pool_slots, kept)
             desk.wholes[POOL], desk.wholes[SIZE] = len(kept), min(len(kept), 1)
             desk.keys[0] = desk.pool_keys[0]
-        elif len(nodes := self._nodes) and len(self._extents.start):
-            size, count = self._extents.tally(nodes, wanted)
-            few = count * WORTH_A_SEARCH <= size
+        elif size and len(self._spans.start):
+            nodes = desk.items[:size]
+            objects, count = self._spans.tally(nodes, wanted)
+            few = count * WORTH_A_SEARCH <= objects
             self._mask[self._below(nodes[few]) & wanted] = NOTED
             kept = np.flatnonzero(~few)
-            kept = kept[np.argsort(count[kept], kind="stable")]
-            desk.items[: len(kept)], desk.keys[: len(kept)] = nodes[kept], desk.keys[kept]
+            _move(desk.keys, desk.items, kept[np.argsort(count[kept], kind="stable")])
             desk.wholes[SIZE] = len(kept)
 
     def _below(self, nodes: Positions) -> Mask:
         """Return which objects may lie below some nodes."""
-        if not len(self._extents.start):
+        if not len(self._spans.start):
             return np.ones(len(self._mask), bool)
-        return self._extents.below(nodes, len(self._mask))
+        return self._spans.below(nodes)
 
     @functools.cached_property
     def _worker(self) -> Worker:
         return self._batch.worker(np.zeros(1024, np.int64), np.zeros(1024))
 
-    @property
-    def _pool(self) -> Positions:
-        desk = self._worker.desk
-        return desk.pool_slots[: desk.wholes[POOL]]
 
-    @property
-    def _nodes(self) -> Positions:
-        desk = self._worker.desk
-        return desk.items[: desk.wholes[SIZE]]
+def _slots(pool: Positions) -> Positions:
+    """Return the slots in a pool, where the complement of one may stand for it (see `filtering`)."""
+    return np.maximum(pool, ~pool)
+
+
+def _move(keys: npt.NDArray[np.float64], items: Positions, kept: Positions) -> None:
+    """Put what is kept of two arrays into their first places."""
+    keys[: len(kept)], items[: len(kept)] = keys[kept], items[kept]
 
 
 def whose_turn(sieves: list[Sieve], wanted: set[int], due: dict[int, int]) -> tuple[Sieve, int] | None:

@@ -1,0 +1,76 @@
+"""What an index says of its structure and of a query."""
+
+import numpy as np
+import pytest
+
+import metricspace as ms
+from metricspace.anatomy import Anatomy
+
+X = (np.random.default_rng(0).integers(0, 40, (600, 3)) / 4).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def index(structure):
+    return structure(seed=1).fit(X)
+
+
+def test_every_object_lives_somewhere_or_there_are_no_nodes(index):
+    anatomy = index._anatomy()
+    assert len(anatomy.homes) == 600
+    if len(anatomy.parents) == 0:
+        assert (anatomy.homes == -1).all()
+        return
+    assert (anatomy.homes >= 0).all()
+    values = np.random.default_rng(1).random(600)
+    expected = np.full(len(anatomy.parents), -np.inf)
+    for slot, node in enumerate(anatomy.homes):
+        while node >= 0:
+            expected[node] = max(expected[node], values[slot])
+            node = anatomy.parents[node]
+    assert (anatomy.greatest_below(values) == expected).all()
+
+
+def test_levels():
+    anatomy = Anatomy(np.array([3, 3, 2]), np.array([-1, 0, 0, 1]))
+    assert anatomy.levels.tolist() == [0, 1, 1, 2]
+
+
+def test_statistics(index):
+    statistics = index.statistics()
+    assert statistics.objects == 600
+    assert statistics.build_cost == index.build_cost
+    assert statistics.nbytes == index.nbytes
+    anatomy = index._anatomy()
+    parents = set(anatomy.parents.tolist()) - {-1}
+    nodes = parents | set(anatomy.homes.tolist()) - {-1}
+    assert statistics.nodes == len(nodes)
+    assert statistics.leaves == len(nodes - parents)
+    assert (statistics.depth > 0) == (len(parents) > 0)
+    if statistics.covering_radii:
+        least, mean, greatest = statistics.covering_radii
+        assert 0 <= least <= mean <= greatest <= 20
+
+
+def test_explain_accounts_for_a_range(index):
+    told = index.explain(X[3], radius=0.5)
+    assert told.cost == index.range(X[3:4], 0.5).cost[0]
+    assert told.objects == 600
+    excluded = sum(told.excluded_nodes.values()) + sum(told.excluded_objects.values())
+    if told.cost < 600:
+        assert excluded > 0
+    else:
+        assert not told.excluded_objects
+    assert f"{told.cost:,} distances" in str(told)
+
+
+def test_explain_the_nearest(index):
+    told = index.explain(X[3], 5)
+    assert told.cost == index.knn(X[3:4], 5).cost[0]
+    assert told.visited > 0
+    if len(index._anatomy().parents) == 0 and index.key != "linear":  # a table excludes object by object
+        assert told.cost + sum(told.excluded_objects.values()) == 600
+
+
+def test_explain_is_refused_before_fit(structure):
+    with pytest.raises(ms.MetricSpaceError, match="fit"):
+        structure().explain(X[0])
