@@ -11,8 +11,8 @@ Idea
 
 Arrays
     Objects lie in tree order: node ``i`` occupies slots ``start[i]`` to ``stop[i]``, the centres that it
-    keeps to itself first, then the objects of each domain. Its domains are the nodes from ``below[i]`` on, one
-    for each centre. A leaf's objects are contiguous.
+    keeps to itself first, then the objects of each domain. Its domains are the nodes from ``below[i]`` on,
+    one for each centre. A leaf's objects are contiguous.
 
 Invariants
     No object is nearer to another centre of a node than to that of its domain; objects as near to several
@@ -177,6 +177,31 @@ def enclose(tree: Domains, first: int, c: int, keys: Array) -> None:
         keys[0, place] = keys[c, place]
 
 
+def divided(
+    construction: Construction, leaf_size: int, centres: int, inherits: bool, covers: bool, boxed: bool
+) -> tuple[Domains, Positions]:
+    """Return a tree of domains with its order; see `DomainTree` for what tells such trees apart."""
+    n = construction.count
+    # Each inner node keeps an object at least to itself, and domains may be empty.
+    nodes = centres * n + 1
+    rivals = centres - 1 if boxed else 0
+    tree = Domains(
+        start=np.zeros(nodes, np.int64),
+        stop=np.zeros(nodes, np.int64),
+        parent=np.full(nodes, -1),
+        below=np.full(nodes, -1),
+        centre=np.full(nodes, -1),
+        radius=np.zeros(nodes if covers else 0),
+        apart=np.zeros((nodes, rivals)),
+        box=np.tile([np.inf, -np.inf], (nodes, rivals, 2)),
+        centres=centres,
+        inherits=inherits,
+        relative=construction.slack.relative,
+        absolute=construction.slack.absolute,
+    )
+    return grown(tree, construction, leaf_size, np.zeros((centres, n)))
+
+
 class DomainTree(BaseIndex):
     """What trees of Dirichlet domains have in common.
 
@@ -187,9 +212,9 @@ class DomainTree(BaseIndex):
     leaf_size : int
         Objects that a leaf may hold, at least 2.
     bounds : {"auto", "triangle", "four-point"}
-        What excludes domains: ``"triangle"`` the rule of the paper alone, ``"four-point"`` also their boxes in
-        the half planes of two centres, which needs a metric with that law; ``"auto"`` those that the metric
-        allows.
+        What excludes domains: ``"triangle"`` the rule of the paper alone, ``"four-point"`` also their boxes
+        in the half planes of two centres, which needs a metric with that law; ``"auto"`` those that the
+        metric allows.
     seed : int
         Where the choice of centres comes from.
     max_bytes : int, optional
@@ -216,26 +241,8 @@ class DomainTree(BaseIndex):
         self.bounds = one_of("bounds", bounds, ("auto", "triangle", "four-point"))
 
     def _build(self, construction: Construction) -> tuple[Domains, Positions]:
-        n = construction.count
-        # Each inner node keeps an object at least to itself, and domains may be empty.
-        nodes = self.centres * n + 1
-        rivals = self.centres - 1
         boxed = sharpest(self.bounds, self.metric, "four-point") == "four-point"
-        tree = Domains(
-            start=np.zeros(nodes, np.int64),
-            stop=np.zeros(nodes, np.int64),
-            parent=np.full(nodes, -1),
-            below=np.full(nodes, -1),
-            centre=np.full(nodes, -1),
-            radius=np.zeros(nodes if self.covers else 0),
-            apart=np.zeros((nodes, rivals if boxed else 0)),
-            box=np.tile([np.inf, -np.inf], (nodes, rivals if boxed else 0, 2)),
-            centres=self.centres,
-            inherits=self.inherits,
-            relative=construction.slack.relative,
-            absolute=construction.slack.absolute,
-        )
-        return grown(tree, construction, self.leaf_size, np.zeros((self.centres, n)))
+        return divided(construction, self.leaf_size, self.centres, self.inherits, self.covers, boxed)
 
     def _covering_radii(self) -> npt.NDArray[np.float64]:
         return self._tree.radius[1:]  # the root has no centre

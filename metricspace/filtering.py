@@ -5,8 +5,8 @@ the pool of the desk, a heap by bound; a traversal takes them from there one at 
 least bound that is left may contain an answer. To the traversal the pool is one node, whose bound is that of
 its next object.
 
-A table has ``pivots``, and ``is_pivot`` by slot, and says how it bounds an object (`lower_bound`). If it has a
-second bound that is dear (`sharper_bound`), only an object whose turn it is gets it, and waits for another
+A table has ``pivots``, and ``is_pivot`` by slot, and says how it bounds an object (`lower_bound`). If it has
+a second bound that is dear (`sharper_bound`), only an object whose turn it is gets it, and waits for another
 turn if that is greater than its first.
 """
 
@@ -14,8 +14,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from .answer import Answer, admissible, may_belong, may_contain
-from .bounds import SHRUNK
+from .bounds import SHRUNK, object_pivot
 from .kernels import Array, generic, kernel
 from .space import at_least
 from .traversal import OBJECTS, POOL, Desk, afford, measure, offer_child, probe, sift
@@ -47,6 +49,15 @@ def measure_pivots(pivots: Array, space: Any, query: Any, answer: Answer, desk: 
             return False
         desk.memo[p] = measure(space, pivots[p], query, answer, desk)
     return True
+
+
+@kernel
+def by_pivots(row: Array, answer: Answer, desk: Desk) -> float:
+    """Return the greatest bound of the pivots, given an object's distances to them."""
+    bound = 0.0
+    for p in range(row.shape[0]):
+        bound = max(bound, object_pivot(desk.memo[p], np.float64(row[p]), answer.slack))
+    return bound
 
 
 @kernel
@@ -93,7 +104,7 @@ def open_pool(size: int, answer: Answer, desk: Desk) -> None:
 
 @kernel
 def refine_next(table: Any, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
-    """Sharpen the least bound of the pool, or measure its object if that has been done; offer what is left."""
+    """Sharpen the least bound of the pool, or measure its object if that is done; offer what is left."""
     size, slot, first = desk.wholes[POOL], desk.pool_slots[0], desk.pool_keys[0]
     if slot >= 0:
         bound, reason = sharper_bound(table, slot, first, answer, desk)

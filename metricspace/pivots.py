@@ -123,7 +123,7 @@ def shuffle(order: Array, count: int, state: Array) -> None:
 
 
 class Sample:
-    """Objects in random order, among which reference points are chosen.
+    """Objects in random order, of all or among some, among which reference points are chosen.
 
     Attributes
     ----------
@@ -131,8 +131,8 @@ class Sample:
         The objects; strategies call them by their places here.
     """
 
-    def __init__(self, construction: Construction, size: int) -> None:
-        order = np.arange(construction.count)
+    def __init__(self, construction: Construction, size: int, among: Positions | None = None) -> None:
+        order = np.arange(construction.count) if among is None else among.copy()
         size = min(size, len(order))
         shuffle(order, size, construction.state)
         self.slots = order[:size].copy()

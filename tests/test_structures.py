@@ -50,7 +50,7 @@ def test_vptree_bands_and_paths():
 
 
 def test_laesa_and_aesa_tables():
-    laesa = ms.LAESA(pivots=7).fit(X[:300])
+    laesa = ms.LAESA(pivots=7, selection="farthest").fit(X[:300])
     pivots, table = laesa._tree.pivots, laesa._tree.table
     expected = naive.matrix(naive.euclidean, X[:300], X[pivots])
     np.testing.assert_allclose(table, expected, rtol=1e-5)
@@ -66,15 +66,33 @@ def test_laesa_and_aesa_tables():
 COSTS = {
     "aesa": (1999000, 51.4, 24.8),
     "bisector": (35294, 86.5, 74.3),
+    "clusters": (61549, 101.5, 84.7),
+    "dindex": (57662, 63.7, 34.2),
     "ghtree": (35294, 86.7, 74.5),
-    "laesa": (64000, 76.4, 46.7),
+    "laesa": (111616, 81.8, 51.9),
     "linear": (0, 2000.0, 2000.0),
     "monotonous": (20186, 75.8, 67.8),
     "mtree": (80013, 205.2, 130.9),
     "roaesa": (1999000, 51.4, 24.8),
+    "shapiro": (79616, 66.9, 37.0),
     "voronoi": (25564, 76.1, 65.6),
+    "tlaesa": (132923, 81.8, 51.9),
     "vptree": (13704, 78.0, 45.7),
 }
+
+
+def test_tlaesa_covers_and_measures_what_laesa_does():
+    index, laesa = ms.TLAESA(leaf_size=8).fit(X), ms.LAESA().fit(X)
+    tree, rows = index._tree, index._objects.rows
+    for node in np.flatnonzero(tree.centre >= 0):
+        away = np.linalg.norm(rows[tree.start[node] : tree.stop[node]] - rows[tree.centre[node]], axis=1)
+        assert (away <= tree.radius[node] * (1 + 1e-5)).all()
+    np.testing.assert_allclose(
+        tree.table, naive.matrix(naive.euclidean, rows, rows[tree.pivots]), rtol=1e-5, atol=1e-6
+    )
+    assert sorted(index._order[tree.pivots].tolist()) == sorted(laesa._tree.pivots.tolist())
+    assert (index.knn(Q, 10).cost == laesa.knn(Q, 10).cost).all()
+    assert (index.range(Q, 0.8).cost == laesa.range(Q, 0.8).cost).all()
 
 
 def test_roaesa_measures_what_aesa_does():

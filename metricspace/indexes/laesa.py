@@ -17,10 +17,10 @@ import numpy as np
 
 from ..answer import Answer
 from ..arguments import one_of, whole_number
-from ..bounds import OBJECT_PIVOT, object_pivot
+from ..bounds import OBJECT_PIVOT
 from ..construction import Construction
 from ..dynamic import DynamicIndex
-from ..filtering import bound_all, lower_bound, measure_pivots, refine_next
+from ..filtering import bound_all, by_pivots, lower_bound, measure_pivots, refine_next
 from ..ids import Positions
 from ..kernels import Array
 from ..pivots import STRATEGIES, choose, measured
@@ -43,10 +43,7 @@ def _(tree: PivotTable, space: Any, query: Any, answer: Answer, desk: Desk) -> N
 
 @lower_bound.of(PivotTable)
 def _(tree: PivotTable, slot: int, answer: Answer, desk: Desk) -> tuple[float, int]:
-    bound, row = 0.0, tree.table[slot]
-    for p in range(row.shape[0]):
-        bound = max(bound, object_pivot(desk.memo[p], np.float64(row[p]), answer.slack))
-    return bound, OBJECT_PIVOT
+    return by_pivots(tree.table[slot], answer, desk), OBJECT_PIVOT
 
 
 @expand.of(PivotTable)
