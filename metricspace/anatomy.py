@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from .bounds import REASONS
 from .ids import Positions
+from .kernels import Array, kernel
 from .traversal import NODES, OBJECTS, VISITED, Desk
 
 Reals = npt.NDArray[np.float64]
@@ -40,6 +41,28 @@ class Spans(NamedTuple):
         return below
 
 
+@kernel
+def lay_out(nodes: Array, parents: Array, own: Array, size: Array, start: Array, free: Array) -> None:
+    """Place the objects of each node in front of those of its children; `nodes` come after their parents.
+
+    ``size`` is that of ``own`` objects at first; ``free``, scratch, is where the next child begins.
+    """
+    for i in range(nodes.shape[0] - 1, -1, -1):
+        node = nodes[i]
+        if parents[node] >= 0:
+            size[parents[node]] += size[node]
+    place = 0
+    for node in nodes:
+        above = parents[node]
+        if above < 0:
+            start[node] = place
+            place += size[node]
+        else:
+            start[node] = free[above]
+            free[above] += size[node]
+        free[node] = start[node] + own[node]
+
+
 class Anatomy(NamedTuple):
     """Where the objects live. A structure without nodes, such as a table, has no parents."""
 
@@ -47,32 +70,24 @@ class Anatomy(NamedTuple):
     parents: Positions  # by node: −1 at a root, and at a number that no node has
 
     @property
-    def spans(self) -> Spans:
-        """The slots in an order in which those below a node follow one another."""
-        own = np.bincount(self.homes[self.homes >= 0], minlength=len(self.parents))
-        size, start, levels = own.copy(), np.zeros_like(own), self.levels
-        by_level = [np.flatnonzero(levels == level) for level in range(levels.max(initial=0) + 1)]
-        for nodes in by_level[:0:-1]:
-            np.add.at(size, self.parents[nodes], size[nodes])
-        for level, nodes in enumerate(by_level):
-            nodes = nodes[np.argsort(self.parents[nodes], kind="stable")]  # siblings together
-            above = self.parents[nodes]
-            before = np.cumsum(size[nodes]) - size[nodes]
-            start[nodes] = before - before[np.searchsorted(above, above)]
-            if level > 0:
-                start[nodes] += start[above] + own[above]
-        places = np.where(self.homes >= 0, np.append(start, len(self.homes))[self.homes], len(self.homes))
-        return Spans(np.argsort(places, kind="stable"), start, start + size)
-
-    @property
     def levels(self) -> Positions:
         """The number of ancestors of each node."""
-        levels = np.zeros_like(self.parents)
-        above = self.parents
-        while (above >= 0).any():
-            levels += above >= 0
-            above = np.where(above >= 0, self.parents[above], -1)
+        levels, above = (self.parents >= 0).astype(np.int64), self.parents
+        while (above >= 0).any():  # from each node twice as far as before
+            levels += np.where(above >= 0, levels[above], 0)
+            above = np.where(above >= 0, above[above], -1)
         return levels
+
+    @property
+    def spans(self) -> Spans:
+        """The slots in an order in which those below a node follow one another."""
+        housed = self.homes >= 0
+        own = np.bincount(self.homes[housed], minlength=len(self.parents))
+        size, start = own.copy(), np.zeros_like(own)
+        lay_out(np.argsort(self.levels), self.parents, own, size, start, np.zeros_like(own))
+        places = np.full(len(housed), len(housed))
+        places[housed] = start[self.homes[housed]]
+        return Spans(np.argsort(places, kind="stable"), start, start + size)
 
     def greatest_below(self, values: Reals) -> Reals:
         """Return for each node the greatest of some values of the objects, by slot, below it."""
