@@ -67,7 +67,7 @@ ORDER = 2  # depth first or best first
 POOL = 3  # objects in the pool of a table
 STOP = 4  # set from outside to interrupt
 VISITED = 5  # nodes expanded
-REST = 6  # distances after which it pauses between two nodes; 0 for never
+REST = 6  # pause after a node for which so many distances are reached; 0 for never
 
 # Desk.tally
 NODES, OBJECTS = 0, 1
@@ -319,6 +319,7 @@ def traverse(tree: Any, space: Any, query: Any, answer: Answer, desk: Desk, faul
         desk.wholes[BASE] = 0
         desk.bound[0] = 0.0
         begin(tree, space, query, answer, desk)
+    before = answer.wholes[COST]
     while desk.wholes[SIZE] > 0:
         if desk.wholes[STOP] != 0 or fault[0] != 0:
             return STOPPED
@@ -326,8 +327,9 @@ def traverse(tree: Any, space: Any, query: Any, answer: Answer, desk: Desk, faul
             return MORE_FRONTIER
         if crowded(answer, desk):
             return MORE_RESULTS
-        if 0 < desk.wholes[REST] <= answer.wholes[COST]:
+        if 0 < desk.wholes[REST] <= answer.wholes[COST] and before < answer.wholes[COST]:
             return PAUSED
+        before = answer.wholes[COST]
         if desk.items[0] >> _TAG == _MEASURED and answer.kind == BROWSE:
             if answer.wholes[FOUND] == answer.positions.shape[0]:
                 return DONE

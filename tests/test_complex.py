@@ -212,7 +212,18 @@ def test_a_conjunction_costs_its_smallest_ball_and_what_lies_in_it():
 PLANE = np.random.default_rng(7).random((20_000, 2))
 
 
-@pytest.mark.parametrize(("key", "most"), [("vptree", 8), ("laesa", 64), ("mtree", 200), ("roaesa", 8)])
+@pytest.mark.parametrize(
+    ("key", "most"),
+    [
+        ("vptree", 8),
+        ("mtree", 200),
+        ("dindex", 60),
+        ("laesa", 64),
+        ("tlaesa", 64),
+        ("shapiro", 32),
+        ("roaesa", 8),
+    ],
+)
 def test_balls_that_are_far_apart_cost_a_few_distances(key, most):
     index = ms.indexes()[key](seed=0).fit(PLANE if key != "roaesa" else PLANE[:2000])
     here, there = ms.Within([0.1, 0.2], 0.1), ms.Within([0.9, 0.8], 0.1)

@@ -164,7 +164,9 @@ def whose_turn(sieves: list[Sieve], wanted: set[int], due: dict[int, int]) -> tu
     ready = [s for s in sieves if s.row in wanted and s.waiting and (s.begun or worth)]
     if len(wanted) == 1:  # nothing more is to be learnt between turns
         return next(((s, _TO_THE_END) for s in ready if s.begun), None)
-    bill = spent + min(total, 3 * spent)
+    # While what must be asked goes on, most of what is due will turn out to be excluded.
+    going = any(due[s.row] == most for s in ready)
+    bill = spent + (min(total, 3 * spent) if going else total)
     spare = {s: _TRIAL + _SHARE * bill - s.loss for s in ready}
     trying = [s for s in ready if spare[s] > 0 and s.cost < _TRIAL + _SHARE * spent]
     able = [s for s in ready if spare[s] > 0 or due[s.row] == most]
