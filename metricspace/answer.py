@@ -21,10 +21,10 @@ from .kernels import Array, kernel
 # Kinds of question.
 KNN, RANGE, COUNT, BROWSE = 0, 1, 2, 3
 PAIRS = 4  # a range whose objects are wanted in no order, which takes a quarter less time where they are many
-SIFT = 5  # what a structure would measure for itself is noted in `mask`, not measured
+SIFT = 5  # PAIRS, but what would be measured for the answer alone is only noted in the mask
 BALLS = (RANGE, PAIRS, SIFT)  # answers that hold as many objects as there are
 
-NOTED = 2  # in Answer.mask: this object is left when all others are sifted out
+NOTED = 2  # in Answer.mask, beside 0 and 1: no bound excludes this object
 
 # Answer.reals
 RADIUS = 0  # objects farther than this do not belong

@@ -10,7 +10,8 @@ measures an object only when nothing nearer is left to look at.
 
 A kernel allocates nothing. When the frontier has no room for what one node may offer, the traversal says
 so before it touches anything; Python enlarges the desk, and the traversal goes on where it was. So it is
-with the results of a range.
+with the results of a range. It also pauses after so many distances if it is told to, so that several
+queries can take turns and learn from each other (`queries.sifting`).
 """
 
 from __future__ import annotations

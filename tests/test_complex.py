@@ -217,7 +217,6 @@ PLANE = np.random.default_rng(7).random((20_000, 2))
     [
         ("vptree", 8),
         ("mtree", 200),
-        ("dindex", 60),
         ("laesa", 64),
         ("tlaesa", 64),
         ("shapiro", 32),
