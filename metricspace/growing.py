@@ -105,13 +105,20 @@ def inhabit(start: Array, stop: Array, homes: Array) -> None:
 
 
 def grown(
-    tree: Tree, construction: Construction, leaf_size: int, keys: Array | None = None
+    tree: Tree,
+    construction: Construction,
+    leaf_size: int,
+    keys: Array | None = None,
+    objects: Positions | None = None,
 ) -> tuple[Tree, Positions]:
-    """Divide a tree whose root holds everything, and return it with its order; spare nodes are dropped."""
-    n = construction.count
-    tree.stop[0] = n
-    order, todo = np.arange(n), np.zeros(len(tree.start), np.int64)
-    keys = np.zeros(n) if keys is None else keys
+    """Divide a tree whose root holds everything, or some objects, and return it with its order.
+
+    Spare nodes are dropped.
+    """
+    order = np.arange(construction.count) if objects is None else objects.copy()
+    tree.stop[0] = len(order)
+    todo = np.zeros(len(tree.start), np.int64)
+    keys = np.zeros(len(order)) if keys is None else keys
     construction.state[PENDING] = construction.state[NODES] = 1
     construction.run(
         lambda: grow(

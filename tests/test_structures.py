@@ -16,39 +16,6 @@ def clustered(n, d=8, seed=0):
 X, Q = clustered(2100)[:2000], clustered(2100)[2000:]
 
 
-def test_vptree_bands_and_paths():
-    index = ms.VPTree(leaf_size=5, paths=3).fit(X[:400])
-    tree, rows = index._tree, index._objects.rows
-
-    def distances(slot, start, stop):
-        return [naive.euclidean(rows[slot], row) for row in rows[start:stop]]
-
-    covered = np.zeros(400, int)
-    for node in range(len(tree.near)):
-        start, stop = tree.start[node], tree.stop[node]
-        if tree.near[node] >= 0:
-            covered[start] += 1
-            sizes = []
-            for side, child in enumerate((tree.near[node], tree.far[node])):
-                assert tree.parent[child] == node
-                d = distances(start, tree.start[child], tree.stop[child])
-                np.testing.assert_allclose(
-                    [min(d), max(d)], tree.band[node, 2 * side : 2 * side + 2], rtol=1e-5
-                )
-                sizes.append(len(d))
-            assert sum(sizes) == stop - start - 1
-            assert abs(sizes[0] - sizes[1]) <= 1
-            continue
-        covered[start:stop] += 1
-        ancestor = tree.parent[node]
-        for level in range(tree.level[node] - 1, tree.level[node] - 4, -1):
-            kept = tree.path[level % 3, start:stop]
-            np.testing.assert_allclose(kept, distances(tree.start[ancestor], start, stop), rtol=1e-5)
-            ancestor = tree.parent[ancestor]
-    assert (covered == 1).all()
-    assert sorted(index._order.tolist()) == list(range(400))
-
-
 def test_laesa_and_aesa_tables():
     laesa = ms.LAESA(pivots=7, selection="farthest").fit(X[:300])
     pivots, table = laesa._tree.pivots, laesa._tree.table
@@ -66,17 +33,25 @@ def test_laesa_and_aesa_tables():
 COSTS = {
     "aesa": (1999000, 51.4, 24.8),
     "bisector": (35294, 86.5, 74.3),
+    "bktree": (6803, 72.2, 64.8),
     "clusters": (61549, 101.5, 84.7),
     "dindex": (57662, 63.7, 34.2),
+    "fhqtree": (33024, 69.5, 43.2),
+    "fqarray": (40880, 76.3, 53.2),
+    "fqtree": (16342, 86.8, 72.6),
     "ghtree": (35294, 86.7, 74.5),
+    "gnat": (70686, 82.7, 51.8),
     "laesa": (111616, 81.8, 51.9),
     "linear": (0, 2000.0, 2000.0),
     "monotonous": (20186, 75.8, 67.8),
     "mtree": (80013, 205.2, 130.9),
+    "mvptree": (11877, 75.9, 38.2),
+    "mwvptree": (6837, 80.7, 41.7),
     "roaesa": (1999000, 51.4, 24.8),
     "shapiro": (79616, 66.9, 37.0),
-    "voronoi": (25564, 76.1, 65.6),
     "tlaesa": (132923, 81.8, 51.9),
+    "voronoi": (25564, 76.1, 65.6),
+    "vpforest": (14606, 90.4, 42.5),
     "vptree": (13704, 78.0, 45.7),
 }
 
