@@ -48,11 +48,12 @@ ELKI = {"mtree": 0.18, "covertree": 0.12}
 
 def contenders() -> list[Contender]:
     """Return every structure, and those that can do with the triangle inequality alone so restricted, too."""
-    restricted = [Contender(key, TRIANGLE) for key, cls in ms.indexes().items() if _has_bounds(cls)]
+    restricted = [Contender(key, TRIANGLE) for key, cls in ms.indexes().items() if has_bounds(cls)]
     return [*(Contender(key) for key in ms.indexes()), *restricted, NO_PATHS]
 
 
-def _has_bounds(structure: type) -> bool:
+def has_bounds(structure: type) -> bool:
+    """Return whether a structure can be told by which bounds to exclude."""
     return "bounds" in structure().params()  # type: ignore[attr-defined]
 
 

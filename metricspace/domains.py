@@ -212,9 +212,9 @@ class DomainTree(BaseIndex):
     leaf_size : int
         Objects that a leaf may hold, at least 2.
     bounds : {"auto", "triangle", "four-point"}
-        What excludes domains: ``"triangle"`` the rule of the paper alone, ``"four-point"`` also their boxes
-        in the half planes of two centres, which needs a metric with that law; ``"auto"`` those that the
-        metric allows.
+        What excludes domains: the rule of the structure's paper alone, or also their boxes in the half
+        planes of two centres, which needs a metric with the four-point property; ``"auto"`` the sharpest
+        that the metric allows.
     seed : int
         Where the choice of centres comes from.
     max_bytes : int, optional

@@ -1,10 +1,16 @@
-"""Dividing a set of objects (the book, section 1.5): by balls, by hyperplanes, with an excluded middle.
+"""Dividing a set of objects (the book, section 1.5): by balls, hyperplanes, an excluded middle, or rings.
 
-All divide by keys, which are distances. Objects of equal keys may go to either side, so that duplicates in
-any number are divided like all else.
+All but rings divide by keys, which are distances. Objects of equal keys may go to either side, so that
+duplicates in any number are divided like all else.
+
+Rings divide by the distance to a pivot: ring j holds the distances from ``begin + j · width`` on, and the
+first and the last are open, so that each distance has its ring. Which ring an object is in is decided by a
+computed distance; so bounds are made from the least and the greatest distance that occur in a ring.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
@@ -83,22 +89,18 @@ def leave_out(
 def divide_by_nearest(keys: Array, order: Array, first: int, start: int, stop: int) -> int:
     """Put in front the objects whose key is least in row `first`, of that and later rows; return their end.
 
-    Of those whose least key is in a later row, too, as many as make the shares equal, if they can.
+    Of those whose least key is in a later row, too, so many are among them as give each row an equal share.
     """
     rivals = keys[first + 1 :]
-    nearer = 0
+    share = (stop - start) // (rivals.shape[0] + 1)
     for place in range(start, stop):
-        rest = least_key(rivals, place)
-        nearer += keys[first, place] < rest
-    wanted = max((stop - start) // (rivals.shape[0] + 1) - nearer, 0)
+        share -= keys[first, place] < least_key(rivals, place)
     middle = start
     for place in range(start, stop):
         rest = least_key(rivals, place)
-        taken = keys[first, place] < rest
-        if keys[first, place] == rest and wanted > 0:
-            taken = True
-            wanted -= 1
-        if taken:
+        tied = keys[first, place] == rest and share > 0
+        share -= tied
+        if tied or keys[first, place] < rest:
             swap_columns(keys, order, place, middle)
             middle += 1
     return middle
@@ -125,3 +127,25 @@ def swap_columns(keys: Array, order: Array, i: int, j: int) -> None:
 def swap(array: Array, i: int, j: int) -> None:
     """Exchange two places."""
     array[i], array[j] = array[j], array[i]
+
+
+@kernel
+def cut(least: float, most: float, whole: bool, count: int) -> tuple[float, float]:
+    """Return where `count` rings for these distances begin, and their width.
+
+    Where all distances are whole numbers, each has a ring to itself if `count` allows.
+    """
+    if whole:
+        width = max(1.0, math.ceil((most - least + 1.0) / count))
+        return max(0.0, most + 1.0 - count * width), width
+    width = (most - least) / count
+    return least, width if width > 0.0 else 1.0
+
+
+@kernel
+def ring_at(d: float, begin: float, width: float, count: int) -> int:
+    """Return in which of `count` rings a distance lies."""
+    place = (d - begin) / width
+    if place >= count:
+        return count - 1
+    return int(place) if place > 0.0 else 0

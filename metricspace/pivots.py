@@ -65,22 +65,6 @@ def widest_spread(
     return best
 
 
-@kernel
-def farthest_of(
-    space: Any, order: Array, start: int, stop: int, query: Any, sample: int, state: Array
-) -> int:
-    """Return the place of the object, of a sample, that is farthest from a query."""
-    best = start
-    most = -1.0
-    for _ in range(sample):
-        place = start + random_below(state, stop - start)
-        d = estimate(space, order[place], query)
-        if d > most:
-            most, best = d, place
-    state[COST] += sample
-    return best
-
-
 # --- reference points for the whole set --------------------------------------------------------------
 
 

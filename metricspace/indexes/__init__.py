@@ -2,9 +2,14 @@
 
 from .aesa import AESA
 from .bisector import BisectorTree
+from .bktree import BKTree
 from .clusters import ListOfClusters
 from .dindex import DIndex
+from .fhqtree import FHQTree
+from .fqarray import FQArray
+from .fqtree import FQTree
 from .ghtree import GHTree
+from .gnat import GNAT
 from .laesa import LAESA
 from .linear import LinearScan
 from .monotonous import MonotonousBisectorTree
@@ -20,11 +25,16 @@ from .vptree import VPTree
 
 __all__ = [
     "AESA",
+    "GNAT",
     "LAESA",
     "ROAESA",
     "TLAESA",
+    "BKTree",
     "BisectorTree",
     "DIndex",
+    "FHQTree",
+    "FQArray",
+    "FQTree",
     "GHTree",
     "LinearScan",
     "ListOfClusters",
