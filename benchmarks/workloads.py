@@ -58,7 +58,7 @@ def real(data: pathlib.Path) -> list[tuple[str, str, Any]]:
         pixels = fashion["base"].astype(np.float32)
     sentences = np.load(data / "wordnet_minilm_f16.npy").astype(np.float32)
     return [
-        ("cities on the globe", "euclidean", _on_globe(np.load(data / "rg_cities1000_latlon.npy"))),
+        ("cities on the globe", "euclidean", _on_globe(cities(data))),
         ("Fashion-MNIST, pixels", "euclidean", pixels),
         ("sentence embeddings", "angular", sentences),
         ("words", "levenshtein", words(data)),
@@ -97,6 +97,13 @@ def words(data: pathlib.Path = DATA) -> list[str]:
     if not data.is_dir():
         return _random_words(100_000)
     return (data / "wamerican.txt").read_text(encoding="utf-8").splitlines()
+
+
+def cities(data: pathlib.Path = DATA) -> npt.NDArray[np.float64]:
+    """Return latitudes and longitudes of cities in degrees, or of random places where they are missing."""
+    if not data.is_dir():
+        return np.random.default_rng(0).uniform((-55, -180), (70, 180), (100_000, 2))
+    return np.load(data / "rg_cities1000_latlon.npy")
 
 
 def _random_words(n: int) -> list[str]:

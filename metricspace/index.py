@@ -158,7 +158,7 @@ class BaseIndex(Searchable):
             reverse = whole_number("reverse", reverse, 1)
         container = self.metric.objects(objects)
         names = Ids.of(ids, len(container))
-        held = container.nbytes + self.metric.bytes_derived(container)
+        held = container.nbytes + self.metric.bytes_derived(container, self.scans)
         self._refuse_too_large(len(container), held + 8 * (reverse or 0) * len(container))
         with shown(f"building {self.key}", len(container), progress) as show:
             # The one copy: later changes to the user's array must not reach the index. Where its order is

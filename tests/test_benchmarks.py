@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import (
+    complex,  # noqa: A004
     distances,
     embedded,
     joins,
@@ -29,6 +30,7 @@ from docs import tables
         (startup, {"structures": ("vptree",)}),
         (vptree, {"objects": 400, "queries": 60}),
         (joins, {"objects": 400, "sample": 60}),
+        (complex, {"objects": 500}),
     ],
     ids=lambda part: part.__name__.rpartition(".")[2] if hasattr(part, "run") else "",
 )

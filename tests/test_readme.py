@@ -26,7 +26,7 @@ def test_the_readme_runs(tmp_path, monkeypatch):
     assert (tmp_path / "vectors.index").exists()
 
 
-METRICS = [page for page in sorted((ROOT / "docs" / "metrics").glob("*.md")) if page.stem != "README"]
+METRICS = sorted((ROOT / "docs" / "metrics").glob("*.md"))
 STRUCTURES = sorted((ROOT / "docs" / "structures").glob("*.md"))
 QUERIES = [ROOT / "docs" / f"{name}.md" for name in ("queries", "joins", "complex", "reverse")]
 PAGES = [*METRICS, *STRUCTURES, *QUERIES]
@@ -62,6 +62,6 @@ def test_every_structure_has_its_page_and_picture():
         assert (ROOT / "docs" / "images" / "structures" / f"{key}.png").exists()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
+@pytest.mark.parametrize("page", PAGES, ids=[f"{page.parent.stem}/{page.stem}" for page in PAGES])
 def test_the_pages_run(page):
     assert len(run(page)) > 1

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import metricspace as ms
+from metricspace.partitions import leave_out
 
 RANDOM = np.random.default_rng(0)
 CENTRES = RANDOM.normal(size=(20, 6)) * 3
@@ -119,8 +120,6 @@ def test_the_middle_is_limited_however_large_the_radius():
 
 
 def test_leaving_out_by_width():
-    from metricspace.partitions import leave_out
-
     keys = RANDOM.permutation(np.arange(100.0))
     order = keys.astype(np.int64)
     for share, width, gap in (

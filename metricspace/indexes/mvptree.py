@@ -67,10 +67,10 @@ class MVPNodes(NamedTuple):
     parent: Array  # −1 at the root
     level: Array
     first: Array  # the first child; −1 at a leaf
-    last: Array  # one beyond the last child
+    last: Array  # the node after the last child
     band: Array  # (nodes, 4)
     apart: Array  # between the two vantage objects
-    box: Array  # (nodes, 4); empty under triangle bounds
+    box: Array  # (nodes, 4); none under triangle bounds
     own: Array  # (2, objects) float32
     path: Array  # (2 paths, objects) float32
     arity: int
@@ -129,9 +129,8 @@ def filter_leaf(tree: MVPNodes, node: int, space: Any, query: Any, answer: Answe
     for bound in bounds:
         nearest = min(nearest, bound)
     if desk.wholes[ORDER] == BEST_FIRST and nearest > desk.bound[0]:
-        offer_child(
-            desk, answer, node, nearest, OBJECT_PIVOT
-        )  # before its turn no vantage object is measured
+        # Its turn comes when nothing nearer is left; then its vantage objects are measured.
+        offer_child(desk, answer, node, nearest, OBJECT_PIVOT)
         return
     measured = stop - start > 2 and nearest <= answer.reals[EDGE]
     if measured:

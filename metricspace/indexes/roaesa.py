@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..answer import Answer, may_belong, may_contain
+from ..answer import SIFT, Answer, may_belong, may_contain
 from ..bounds import OBJECT_PIVOT, SHRUNK, object_pivot
 from ..construction import Construction
 from ..distances import all_distances
@@ -98,7 +98,9 @@ def go_on(tree: SortedMatrix, space: Any, query: Any, answer: Answer, desk: Desk
         if nearest == np.inf or not may_contain(answer, nearest):
             desk.tally[OBJECTS, OBJECT_PIVOT] += low + tree.sorted.shape[0] - high + desk.wholes[POOL]
             return
-        if least <= beyond:
+        # Of a query that is asked beside others the pool holds all that may belong.
+        all_in = answer.kind != SIFT or beyond == np.inf or not may_contain(answer, beyond)
+        if least <= beyond and all_in:
             offer_child(desk, answer, 0, least, SHRUNK)
             return
         place = low if below <= above else high
