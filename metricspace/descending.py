@@ -327,7 +327,7 @@ class ObjectTree(DynamicIndex):
         return self._tree.cover[np.maximum(self._tree.child, self._tree.equal) >= 0]
 
     def _bytes(self, count: int) -> int:
-        return 80 * count
+        return 88 * count
 
     def _desk(self) -> Desk:
         most = int(np.bincount(self._tree.parent[1:], minlength=1).max())
