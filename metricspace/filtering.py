@@ -14,8 +14,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from .answer import Answer, admissible, may_belong, may_contain
-from .bounds import SHRUNK
+from .bounds import SHRUNK, object_pivot
 from .kernels import Array, generic, kernel
 from .space import at_least
 from .traversal import OBJECTS, POOL, Desk, afford, measure, offer_child, probe, sift
@@ -47,6 +49,15 @@ def measure_pivots(pivots: Array, space: Any, query: Any, answer: Answer, desk: 
             return False
         desk.memo[p] = measure(space, pivots[p], query, answer, desk)
     return True
+
+
+@kernel
+def by_pivots(row: Array, answer: Answer, desk: Desk) -> float:
+    """Return the bound on an object whose distances to all pivots are in a row."""
+    bound = 0.0
+    for p in range(row.shape[0]):
+        bound = max(bound, object_pivot(desk.memo[p], np.float64(row[p]), answer.slack))
+    return bound
 
 
 @kernel

@@ -16,15 +16,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..answer import Answer
-from ..arguments import one_of, whole_number
-from ..bounds import OBJECT_PIVOT, object_pivot
+from ..bounds import OBJECT_PIVOT
 from ..construction import Construction
-from ..dynamic import DynamicIndex
-from ..filtering import bound_all, lower_bound, measure_pivots, refine_next
+from ..filtering import bound_all, by_pivots, lower_bound, measure_pivots, refine_next
 from ..ids import Positions
 from ..kernels import Array
-from ..pivots import STRATEGIES, choose, measured
-from ..traversal import Desk, begin, expand, make_desk
+from ..pivots import measured
+from ..tables import TableIndex
+from ..traversal import Desk, begin, expand
 
 
 class PivotTable(NamedTuple):
@@ -43,10 +42,7 @@ def _(tree: PivotTable, space: Any, query: Any, answer: Answer, desk: Desk) -> N
 
 @lower_bound.of(PivotTable)
 def _(tree: PivotTable, slot: int, answer: Answer, desk: Desk) -> tuple[float, int]:
-    bound, row = 0.0, tree.table[slot]
-    for p in range(row.shape[0]):
-        bound = max(bound, object_pivot(desk.memo[p], np.float64(row[p]), answer.slack))
-    return bound, OBJECT_PIVOT
+    return by_pivots(tree.table[slot], answer, desk), OBJECT_PIVOT
 
 
 @expand.of(PivotTable)
@@ -54,7 +50,7 @@ def _(tree: PivotTable, node: int, space: Any, query: Any, answer: Answer, desk:
     refine_next(tree, space, query, answer, desk)
 
 
-class LAESA(DynamicIndex):
+class LAESA(TableIndex):
     """A pivot table: few distances even for hard data, each query passing over the whole table.
 
     Best where a distance is dear.
@@ -82,38 +78,8 @@ class LAESA(DynamicIndex):
     key = "laesa"
     arrays = PivotTable
 
-    def __init__(
-        self,
-        metric: Any = "euclidean",
-        *,
-        pivots: int = 32,
-        selection: str = "hfi",
-        seed: int = 0,
-        max_bytes: int | None = None,
-    ) -> None:
-        super().__init__(metric, seed=seed, max_bytes=max_bytes)
-        self.pivots = whole_number("pivots", pivots, 1)
-        self.selection = one_of("selection", selection, tuple(STRATEGIES))
+    def _without_rows(self, pivots: Positions, construction: Construction) -> PivotTable:
+        return PivotTable(pivots, np.zeros(0, np.uint8), np.zeros((0, len(pivots)), np.float32))
 
-    def _build(self, construction: Construction) -> tuple[PivotTable, None]:
-        pivots = choose(construction, self.selection, self.pivots)
-        nothing = PivotTable(pivots, np.zeros(0, np.uint8), np.zeros((0, len(pivots)), np.float32))
-        tree = self._extended(nothing, construction.count)
-        tree.is_pivot[pivots] = 1
-        return self._insert(tree, np.arange(construction.count), construction), None
-
-    def _extended(self, tree: PivotTable, count: int) -> PivotTable:
-        return tree._replace(
-            is_pivot=np.pad(tree.is_pivot, (0, count)), table=np.pad(tree.table, ((0, count), (0, 0)))
-        )
-
-    def _insert(self, tree: PivotTable, slots: Positions, construction: Construction) -> PivotTable:
+    def _fill(self, tree: PivotTable, slots: Positions, construction: Construction) -> None:
         measured(construction, slots, tree.pivots, tree.table[slots[0] :])
-        return tree
-
-    def _bytes(self, count: int) -> int:
-        return count * (4 * self.pivots + 9)
-
-    def _desk(self) -> Desk:
-        # Browsing may hold the measured pivots beside the pool.
-        return make_desk(len(self._tree.pivots) + 2, len(self._tree.pivots), len(self._tree.is_pivot))
