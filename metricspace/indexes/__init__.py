@@ -7,6 +7,7 @@ from .laesa import LAESA
 from .linear import LinearScan
 from .mtree import MTree
 from .ptolemaic import PtolemaicTable
+from .simplex import NSimplex
 from .vptree import VPTree
 
-__all__ = ["AESA", "LAESA", "ExtremePivots", "GHTree", "LinearScan", "MTree", "PtolemaicTable", "VPTree"]
+__all__ = ["AESA", "LAESA", "ExtremePivots", "GHTree", "LinearScan", "MTree", "NSimplex", "PtolemaicTable", "VPTree"]

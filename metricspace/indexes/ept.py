@@ -26,14 +26,13 @@ import numpy as np
 from ..answer import Answer
 from ..arguments import whole_number
 from ..bounds import OBJECT_PIVOT, object_pivot
-from ..construction import COST, DONE, Construction
+from ..construction import Construction
 from ..errors import InvalidArgument
 from ..filtering import bound_all, lower_bound, measure_pivots, refine_next
 from ..ids import Positions
-from ..kernels import Array, kernel
+from ..kernels import Array
 from ..pivots import Sample, measured
-from ..space import Room, estimate, prepare
-from ..tables import TableIndex
+from ..tables import TableIndex, settle_row
 from ..traversal import Desk, begin, expand
 
 ASKING = 32  # objects that stand for queries
@@ -49,6 +48,28 @@ class ExtremeTable(NamedTuple):
     between: Array  # (pivots, asking) float64
     which: Array  # (objects, kept) uint8
     table: Array  # (objects, kept) float32
+
+
+@settle_row.of(ExtremeTable)
+def _(tree: ExtremeTable, slot: int, distances: Array) -> None:
+    pivots, asking = tree.between.shape
+    to_asking, best = distances[pivots : pivots + asking], distances[pivots + asking : pivots + 2 * asking]
+    best[:] = 0.0  # the bounds on these distances by the pivots that are kept so far
+    for place in range(tree.table.shape[1]):
+        chosen, most = 0, -1.0
+        for p in range(pivots):
+            if distances[p] < 0.0:
+                continue
+            total = 0.0
+            for a in range(asking):
+                if to_asking[a] > 0.0:
+                    total += max(best[a], abs(distances[p] - tree.between[p, a])) / to_asking[a]
+            if total > most:
+                chosen, most = p, total
+        for a in range(asking):
+            best[a] = max(best[a], abs(distances[chosen] - tree.between[chosen, a]))
+        tree.which[slot, place], tree.table[slot, place] = chosen, distances[chosen]
+        distances[chosen] = -1.0  # it is kept
 
 
 @begin.of(ExtremeTable)
@@ -69,62 +90,6 @@ def _(tree: ExtremeTable, slot: int, answer: Answer, desk: Desk) -> tuple[float,
 @expand.of(ExtremeTable)
 def _(tree: ExtremeTable, node: int, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
     refine_next(tree, space, query, answer, desk)
-
-
-class Judgement(NamedTuple):
-    """Scratch for choosing the pivots of one object."""
-
-    to_pivots: Array
-    to_asking: Array
-    best: Array  # the bound on each of those distances by the pivots taken so far
-    taken: Array  # uint8 by pivot
-
-
-@kernel
-def settle_rows(
-    tree: ExtremeTable, space: Any, slots: Array, scratch: Judgement, room: Room, state: Array, patience: int
-) -> bool:
-    """Choose the pivots of ``slots[state[DONE]:]`` until all are done or `patience` distances are computed."""
-    enough = state[COST] + patience
-    pivots, asking = tree.between.shape
-    while state[DONE] < slots.shape[0] and state[COST] < enough:
-        slot = slots[state[DONE]]
-        query = prepare(space, space, slot, room)
-        for p in range(pivots):
-            scratch.to_pivots[p] = estimate(space, tree.pivots[p], query)
-        for a in range(asking):
-            scratch.to_asking[a] = estimate(space, tree.asking[a], query)
-        if room.fault[0] != 0:
-            return False
-        state[COST] += pivots + asking
-        judge(tree, slot, scratch)
-        state[DONE] += 1
-    return state[DONE] == slots.shape[0]
-
-
-@kernel
-def judge(tree: ExtremeTable, slot: int, scratch: Judgement) -> None:
-    """Keep the pivots that bound an object best."""
-    scratch.best[:] = 0.0
-    scratch.taken[:] = 0
-    for place in range(tree.table.shape[1]):
-        chosen, most = 0, -1.0
-        for p in range(tree.pivots.shape[0]):
-            if scratch.taken[p] != 0:
-                continue
-            total = 0.0
-            for a in range(tree.asking.shape[0]):
-                if scratch.to_asking[a] > 0.0:
-                    bound = abs(scratch.to_pivots[p] - tree.between[p, a])
-                    total += max(scratch.best[a], bound) / scratch.to_asking[a]
-            if total > most:
-                chosen, most = p, total
-        scratch.taken[chosen] = 1
-        for a in range(tree.asking.shape[0]):
-            bound = abs(scratch.to_pivots[chosen] - tree.between[chosen, a])
-            scratch.best[a] = max(scratch.best[a], bound)
-        tree.which[slot, place] = chosen
-        tree.table[slot, place] = scratch.to_pivots[chosen]
 
 
 class ExtremePivots(TableIndex):
@@ -179,16 +144,8 @@ class ExtremePivots(TableIndex):
         which, table = np.zeros((0, kept), np.uint8), np.zeros((0, kept), np.float32)
         return ExtremeTable(pivots, np.zeros(0, np.uint8), asking, between, which, table)
 
-    def _fill(self, tree: ExtremeTable, slots: Positions, construction: Construction) -> None:
-        pivots, asking = tree.between.shape
-        scratch = Judgement(np.zeros(pivots), np.zeros(asking), np.zeros(asking), np.zeros(pivots, np.uint8))
-        construction.state[DONE] = 0
-        construction.run(
-            lambda: settle_rows(
-                tree, construction.space, slots, scratch,
-                construction.room, construction.state, construction.patience,
-            )
-        )  # fmt: skip
+    def _references(self, tree: ExtremeTable) -> Positions:
+        return np.concatenate([tree.pivots, tree.asking])
 
     def _bytes(self, count: int) -> int:
         return count * (5 * self.kept + 9)

@@ -21,8 +21,7 @@ from ..construction import Construction
 from ..filtering import bound_all, by_pivots, lower_bound, measure_pivots, refine_next
 from ..ids import Positions
 from ..kernels import Array
-from ..pivots import measured
-from ..tables import TableIndex
+from ..tables import TableIndex, settle_row
 from ..traversal import Desk, begin, expand
 
 
@@ -32,6 +31,12 @@ class PivotTable(NamedTuple):
     pivots: Array
     is_pivot: Array  # uint8 by slot
     table: Array  # (objects, pivots) float32
+
+
+@settle_row.of(PivotTable)
+def _(tree: PivotTable, slot: int, distances: Array) -> None:
+    for p in range(tree.pivots.shape[0]):
+        tree.table[slot, p] = distances[p]
 
 
 @begin.of(PivotTable)
@@ -80,6 +85,3 @@ class LAESA(TableIndex):
 
     def _without_rows(self, pivots: Positions, construction: Construction) -> PivotTable:
         return PivotTable(pivots, np.zeros(0, np.uint8), np.zeros((0, len(pivots)), np.float32))
-
-    def _fill(self, tree: PivotTable, slots: Positions, construction: Construction) -> None:
-        measured(construction, slots, tree.pivots, tree.table[slots[0] :])

@@ -28,7 +28,7 @@ from ..filtering import bound_all, by_pivots, lower_bound, measure_pivots, refin
 from ..ids import Positions
 from ..kernels import Array, kernel
 from ..pivots import measured
-from ..tables import TableIndex
+from ..tables import TableIndex, settle_row
 from ..traversal import Desk, begin, expand
 
 
@@ -40,6 +40,12 @@ class PtolemaicPivots(NamedTuple):
     between: Array  # (pivots, pivots) float64
     table: Array  # (objects, pivots) float32
     every_pair: bool
+
+
+@settle_row.of(PtolemaicPivots)
+def _(tree: PtolemaicPivots, slot: int, distances: Array) -> None:
+    for p in range(tree.pivots.shape[0]):
+        tree.table[slot, p] = distances[p]
 
 
 @begin.of(PtolemaicPivots)
@@ -140,6 +146,3 @@ class PtolemaicTable(TableIndex):
         between = measured(construction, pivots, pivots, np.empty((len(pivots), len(pivots))))
         rows = np.zeros((0, len(pivots)), np.float32)
         return PtolemaicPivots(pivots, np.zeros(0, np.uint8), between, rows, self.pairs == "all")
-
-    def _fill(self, tree: PtolemaicPivots, slots: Positions, construction: Construction) -> None:
-        measured(construction, slots, tree.pivots, tree.table[slots[0] :])
