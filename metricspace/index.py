@@ -150,9 +150,10 @@ class BaseIndex(Searchable):
             an index that was built before is left as it was.
         """
         if self.needs and self.needs not in self.metric.laws:
+            other = "LAESA" if "triangle" in self.metric.laws else "LinearScan"
             raise NotAMetric(
                 f"{type(self).__name__} prunes by the law {self.needs!r}, which {self.metric.name} does not "
-                f"declare: use LinearScan, or declare it if it holds, Metric(function, {self.needs}=True)"
+                f"declare: use {other}, or declare it if it holds, Metric(function, {self.needs}=True)"
             )
         if reverse is not None:
             reverse = whole_number("reverse", reverse, 1)

@@ -20,13 +20,34 @@ def pytest_generate_tests(metafunc):
             pytest.param(load, structure, id=f"{load.name}-{key}")
             for load in every
             for key, structure in structures.items()
-            if key in EVERY_WORKLOAD or load.name in EVERY_STRUCTURE
+            if (key in EVERY_WORKLOAD or load.name in EVERY_STRUCTURE) and suits(structure, load.metric)
         ]
         metafunc.parametrize(("workload", "structure"), pairs, scope="module")
     elif "workload" in metafunc.fixturenames:
         metafunc.parametrize("workload", every, ids=[one.name for one in every], scope="module")
     elif "structure" in metafunc.fixturenames:
         metafunc.parametrize("structure", list(structures.values()), ids=list(structures), scope="module")
+
+
+def suits(structure, metric):
+    """Whether the metric obeys the law that the structure needs."""
+    import metricspace as ms
+
+    return structure.needs is None or structure.needs in ms.metric(metric).laws
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem):
+    """Skip a test that fits a structure, one of all, to a metric without the law that it needs."""
+    from metricspace.errors import NotAMetric
+
+    structure = getattr(pyfuncitem, "callspec", None) and pyfuncitem.callspec.params.get("structure")
+    try:
+        return (yield)
+    except NotAMetric as refusal:
+        if structure is None or structure.needs in (None, "triangle"):
+            raise
+        pytest.skip(str(refusal))
 
 
 @pytest.fixture(scope="session")

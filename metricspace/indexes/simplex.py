@@ -44,9 +44,7 @@ from ..traversal import Desk, begin, expand
 
 Reals = npt.NDArray[np.float64]
 
-# A pivot is dropped if its axis may be wrong by so much of the extent of the base: it would blur more than tell.
-BLUR = 1e-2
-SKEW = 1e-2  # nor may the axes be less orthonormal than this
+SKEW = 1e-4  # pivots are dropped whose axes might be farther from orthonormal: they would blur more than tell
 SINGLE = 2.0**-23  # more than rounding to float32 does, as a share; and for what is below its normal numbers
 TINY = 2.0**-148
 
@@ -97,6 +95,8 @@ def place(tree: SimplexTable, distances: Array, apex: Array) -> None:
     away = tree.relative * first + tree.absolute
     low = max(first - away, 0.0) * max(first - away, 0.0) - most * most / (1 - tree.skew)
     high = (first + away) * (first + away) - least * least / (1 + tree.skew)
+    if not high < np.inf:  # squares may overflow for what is very far away
+        low, high = 0.0, np.inf
     apex[count] = math.sqrt(max(low, 0.0)) * (1 - SINGLE)
     apex[count + 1] = math.sqrt(max(high, 0.0)) * (1 + SINGLE) + TINY
     apex[count + 2] = blur * (1 + SINGLE) + TINY
@@ -130,7 +130,7 @@ def _(tree: SimplexTable, slot: int, answer: Answer, desk: Desk) -> tuple[float,
     flat = max(math.sqrt(square) - asked[count + 2] - np.float64(row[count + 2]), 0.0)
     high = max(asked[count] - np.float64(row[count + 1]), np.float64(row[count]) - asked[count + 1], 0.0)
     apart = tree.unit * math.sqrt(flat * flat / (1 + tree.skew) + high * high)
-    if not apart < np.inf:  # nothing can be told of what is too far away to be squared
+    if not apart < np.inf:
         return 0.0, SIMPLEX
     return apart - allowance(answer.slack, 2 * apart), SIMPLEX
 
@@ -177,11 +177,10 @@ def base_of(between: Reals, wrong: Reals, unit_roundoff: float) -> Base:
         axes[k, : k + 1] = row
         made = axes[: k + 1, : k + 1]
         sizes, part = np.abs(made), np.ix_(chosen, chosen)
-        blur = sizes[k] @ (gram_wrong[place, place] + gram_wrong[chosen, chosen])
         uneven = np.abs(made @ gram[part] @ made.T - np.eye(k + 1))
         uneven += sizes @ (gram_wrong[part] + unit_roundoff * np.abs(gram[part])) @ sizes.T
         skew = float(uneven.sum(axis=1).max())
-        if not (blur <= BLUR and skew <= SKEW):
+        if not skew <= SKEW:
             break
         lean = float(np.linalg.norm(sizes @ wrong[0, 1:][chosen]) / 2)
         base = Base(chosen.copy(), made.copy(), skew, lean)
@@ -223,21 +222,22 @@ class NSimplex(TableIndex):
     def _without_rows(self, pivots: Positions, construction: Construction) -> SimplexTable:
         count = len(pivots)
         between = measured(construction, pivots, pivots, np.empty((count, count)))
-        extent = between[0].max()
+        extent = float(between[0].max())
         # A power of two scales without rounding.
-        unit = 2.0 ** np.floor(np.log2(extent)) if extent > 0 else 1.0
-        error = construction.bound.metric.error(construction.bound.objects)
+        unit = 2.0 ** math.floor(math.log2(extent)) if extent > 0 else 1.0
+        error = construction.bound.error
         rounding = (count + 8) * 2.0**-50  # of all sums that are made
         relative, absolute = error.relative + rounding, error.absolute / unit
         between /= unit
         wrong = relative * between + absolute
-        base = base_of(between, wrong * (2 * between + wrong), rounding)
+        with np.errstate(all="ignore"):  # where distances vanish against their errors, no pivot is kept
+            base = base_of(between, wrong * (2 * between + wrong), rounding)
         kept = pivots[[0, *(1 + place for place in base.chosen)]]
         edges = between[0, 1:][base.chosen]
         table = np.zeros((0, len(kept) + 2), np.float32)
         return SimplexTable(
             kept, np.zeros(0, np.uint8), base.axes, edges, table,
-            float(unit), float(relative), float(absolute), base.skew, base.lean,
+            unit, relative, absolute, base.skew, base.lean,
         )  # fmt: skip
 
     def _bytes(self, count: int) -> int:
