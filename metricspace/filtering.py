@@ -5,8 +5,8 @@ the pool of the desk, a heap by bound; a traversal takes them from there one at 
 least bound that is left may contain an answer. To the traversal the pool is one node, whose bound is that of
 its next object.
 
-A table has ``pivots``, and ``is_pivot`` by slot, and says how it bounds an object (`lower_bound`). If it has a
-second bound that is dear (`sharper_bound`), only an object whose turn it is gets it, and waits for another
+A table has ``pivots``, and ``is_pivot`` by slot, and says how it bounds an object (`lower_bound`). If it has
+a second bound that is dear (`sharper_bound`), only an object whose turn it is gets it, and waits for another
 turn if that is greater than its first.
 """
 
@@ -94,7 +94,7 @@ def open_pool(size: int, answer: Answer, desk: Desk) -> None:
 
 @kernel
 def refine_next(table: Any, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
-    """Sharpen the least bound of the pool, or measure its object if that has been done; offer what is left."""
+    """Sharpen the least bound of the pool, or else measure its object, and offer what is left."""
     size, slot, first = desk.wholes[POOL], desk.pool_slots[0], desk.pool_keys[0]
     if slot >= 0:
         bound, reason = sharper_bound(table, slot, first, answer, desk)

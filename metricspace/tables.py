@@ -1,7 +1,7 @@
 """What pivot tables have in common: chosen pivots, and a row of numbers for each object that can be added.
 
-A table says what it makes of the distances of an object to its references (`settle_row`), the rest follows: all
-rows are filled by one kernel, when it is built and when objects are added.
+A table says what it makes of the distances of an object to its references (`settle_row`), and the rest
+follows: all rows are filled by one kernel, when the table is built and when objects are added.
 """
 
 from __future__ import annotations

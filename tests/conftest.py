@@ -20,7 +20,7 @@ def pytest_generate_tests(metafunc):
             pytest.param(load, structure, id=f"{load.name}-{key}")
             for load in every
             for key, structure in structures.items()
-            if (key in EVERY_WORKLOAD or load.name in EVERY_STRUCTURE) and suits(structure, load.metric)
+            if (key in EVERY_WORKLOAD or load.name in EVERY_STRUCTURE) and suits(structure, load)
         ]
         metafunc.parametrize(("workload", "structure"), pairs, scope="module")
     elif "workload" in metafunc.fixturenames:
@@ -29,25 +29,34 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("structure", list(structures.values()), ids=list(structures), scope="module")
 
 
-def suits(structure, metric):
-    """Whether the metric obeys the law that the structure needs."""
+def suits(structure, workload):
+    """Whether the metric of a workload obeys the law that the structure needs."""
     import metricspace as ms
 
-    return structure.needs is None or structure.needs in ms.metric(metric).laws
+    return structure.needs is None or structure.needs in ms.metric(workload.metric, **workload.params).laws
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_pyfunc_call(pyfuncitem):
-    """Skip a test that fits a structure, one of all, to a metric without the law that it needs."""
+def unless_a_law_is_missing(item):
+    """Skip a test of several structures for one that needs a law which the metric does not obey."""
     from metricspace.errors import NotAMetric
 
-    structure = getattr(pyfuncitem, "callspec", None) and pyfuncitem.callspec.params.get("structure")
     try:
         return (yield)
     except NotAMetric as refusal:
-        if structure is None or structure.needs in (None, "triangle"):
+        given = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        if all(getattr(value, "needs", "triangle") in (None, "triangle") for value in given):
             raise
         pytest.skip(str(refusal))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item):
+    return (yield from unless_a_law_is_missing(item))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    return (yield from unless_a_law_is_missing(item))
 
 
 @pytest.fixture(scope="session")

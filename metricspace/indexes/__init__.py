@@ -10,4 +10,14 @@ from .ptolemaic import PtolemaicTable
 from .simplex import NSimplex
 from .vptree import VPTree
 
-__all__ = ["AESA", "LAESA", "ExtremePivots", "GHTree", "LinearScan", "MTree", "NSimplex", "PtolemaicTable", "VPTree"]
+__all__ = [
+    "AESA",
+    "LAESA",
+    "ExtremePivots",
+    "GHTree",
+    "LinearScan",
+    "MTree",
+    "NSimplex",
+    "PtolemaicTable",
+    "VPTree",
+]

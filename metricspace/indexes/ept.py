@@ -1,18 +1,18 @@
-"""Extreme pivot table (Ruiz, Santoyo, Chávez, Figueroa, Tellez 2013), its pivots chosen as in EPT* (Chen et al. 2017).
+"""Extreme pivots (Ruiz, Santoyo, Chávez, Figueroa, Tellez 2013), chosen as in EPT* (Chen et al. 2017).
 
 Idea
-    A pivot bounds those objects well to which its distance is extreme, far below or above that to most. So each
-    object keeps its distances to the few pivots, of many, that serve it best. A query measures all pivots once,
-    and bounds each object by its own: the bounds come near those of a table of all pivots, in a fraction of the
-    memory.
+    A pivot bounds those objects well to which its distance is extreme, far below or above that to most. So
+    each object keeps its distances to the few pivots, of many, that serve it best. A query measures all
+    pivots once, and bounds each object by its own: the bounds come near those of a table of all pivots, in a
+    fraction of the memory.
 
 Arrays
-    ``which[slot, l]`` is the l-th best pivot of an object, by its place in ``pivots``, and ``table[slot, l]`` its
-    distance to it, in float32. Pivots are objects, as are ``asking``, which stand for queries when the best are
-    chosen; ``between[p, a]`` is the distance of pivot p to one of them.
+    ``which[slot, l]`` is the l-th best pivot of an object, by its place in ``pivots``, and
+    ``table[slot, l]`` its distance to it, in float32. Pivots are objects, as are ``asking``, which stand for
+    queries when the best are chosen; ``between[p, a]`` is the distance of pivot p to one of them.
 
 Choice
-    The pivots lie on the hull of the data (HF). An object takes the one that raises its mean bound most, relative
+    The pivots lie on the hull of the data. An object takes the one that raises its mean bound most, relative
     to the distance, over the distances to the objects in ``asking``; then the one that raises it most beside
     the first; and so on (PSA).
 """

@@ -1,17 +1,18 @@
-"""Ptolemaic pivot table (Hetland 2009; Hetland, Skopal, Lokoč, Beecks 2013): objects bounded by pairs of pivots.
+"""Ptolemaic pivot table (Hetland 2009; Hetland, Skopal, Lokoč, Beecks 2013): bounds by pairs of pivots.
 
 Idea
     Ptolemy's inequality bounds d(q, o) by the distances to two pivots and the distance between them, often
-    far better than either pivot does alone. There are many pairs, so a table bounds all objects by single pivots,
-    as LAESA does, and only an object whose turn it is by pairs.
+    far better than either pivot does alone. There are many pairs, so a table bounds all objects by single
+    pivots, as LAESA does, and only an object whose turn it is by pairs.
 
 Pairs
-    The bound by pivots p and s is d(o, p) d(o, s) / d(p, s) times the difference of the ratios d(q, p) / d(o, p)
-    and d(q, s) / d(o, s). So the best pairs have a pivot of greatest or least ratio, and with P pivots these
-    2 P pairs come within a few per cent of all P² / 2.
+    The bound by pivots p and s is d(o, p) d(o, s) / d(p, s) times the difference of the ratios
+    d(q, p) / d(o, p) and d(q, s) / d(o, s). So the best pairs have a pivot of greatest or least ratio, and
+    with P pivots these 2 P pairs come near all P² / 2.
 
 Arrays
-    ``table[slot, p]`` is the distance of an object to pivot p, in float32; ``between[p, s]`` that of two pivots.
+    ``table[slot, p]`` is the distance of an object to pivot p, in float32; ``between[p, s]`` is that of two
+    pivots.
 """
 
 from __future__ import annotations

@@ -1,27 +1,27 @@
-"""n-simplex table (Connor, Vadicamo, Cardillo, Rabitti 2017): objects placed by their distances to pivots.
+"""n-simplex table (Connor, Vadicamo, Rabitti 2017): objects placed by their distances to pivots.
 
 Idea
-    Where a metric embeds into a Hilbert space, so do any pivots with any object: the pivots span a simplex, and
-    the object is its apex, with coordinates in the span and a height above it. Heights of different objects may
-    point anywhere, but never bring two apexes nearer than if they pointed the same way. So the distance of two
-    apexes, with the heights on one side, bounds that of the objects. No bound by these pivots alone is greater.
+    Where a metric embeds into a Hilbert space, so do any pivots with any object: the pivots span a simplex,
+    and the object is the apex above it, with coordinates in the span and a height. Heights of two objects
+    may point anywhere, and the objects are nearest if they point the same way. So the distance of two
+    apexes, both on one side, bounds that of the objects. No bound by these pivots alone is greater.
 
 Base
-    ``axes[k]`` makes axis k of the span from the vectors that lead from the first pivot to the others, in the way
-    of Gram and Schmidt; with d the distances of an object and D those between pivots,
-    x_k = Σ_i axes[k, i] (d_0² + D_0i² − d_i²) / 2. The pivot that stands highest above the span of those
-    before it comes next; pivots that hardly stand above it are dropped, as they tell nothing new.
+    ``axes[k]`` makes axis k of the span from the vectors that lead from the first pivot to the others, in
+    the way of Gram and Schmidt. With d_i the distances of an object to the pivots and D_0i those between the
+    first and the others, x_k = Σ_i axes[k, i] (d_0² + D_0i² − d_i²) / 2. The pivot that stands highest above
+    the span of those before it comes next; pivots that hardly stand above it are dropped, as they tell
+    nothing new.
 
 Arrays
-    ``table[slot]`` holds, in float32 and in multiples of `unit`, the coordinates of an object, the least and the
-    greatest height that it may have, and how far the coordinates may be wrong.
+    ``table[slot]`` holds, in float32 and in multiples of `unit`, the coordinates of an object, the least and
+    the greatest height that it may have, and how far the coordinates may be wrong.
 
 Rounding
-    The axes are whatever numbers they are: bounds hold if the distances are as wrong as they may be, and the axes
-    are orthonormal up to `skew`, the spectral norm of their Gram matrix less the identity, which is bounded from
-    the same distances when the base is made. Squared distances may be wrong by w(d) = 2 d a + a², with a the
-    error of d; a coordinate by Σ_i |axes[k, i]| (w(d_0) + w(d_i)) / 2. What rounding D does is the same for
-    query and object, and counts only where the height is made, by `lean`.
+    Any numbers serve as axes. `skew` bounds how far the axes that they make of the true pivots are from
+    orthonormal: the spectral norm of their Gram matrix less the identity. A squared distance may be wrong by
+    w(d) = 2 d a + a², with a the error of d; a coordinate by Σ_i |axes[k, i]| (w(d_0) + w(d_i)) / 2. The
+    errors of D_0i are the same for query and object; they count only where the height is made, by `lean`.
 """
 
 from __future__ import annotations
@@ -89,7 +89,6 @@ def place(tree: SimplexTable, distances: Array, apex: Array) -> None:
         square += apex[k] * apex[k]
         blur += x_wrong * x_wrong / 4
     norm, blur = math.sqrt(square), math.sqrt(blur)
-    blur += SINGLE * norm + count * TINY
     # The height completes the coordinates to the distance from the first pivot.
     most, least = norm + blur + tree.lean, max(norm - blur - tree.lean, 0.0)
     away = tree.relative * first + tree.absolute
@@ -99,7 +98,7 @@ def place(tree: SimplexTable, distances: Array, apex: Array) -> None:
         low, high = 0.0, np.inf
     apex[count] = math.sqrt(max(low, 0.0)) * (1 - SINGLE)
     apex[count + 1] = math.sqrt(max(high, 0.0)) * (1 + SINGLE) + TINY
-    apex[count + 2] = blur * (1 + SINGLE) + TINY
+    apex[count + 2] = (blur + SINGLE * norm) * (1 + SINGLE) + (count + 1) * TINY  # they are kept in float32
 
 
 @settle_row.of(SimplexTable)
