@@ -25,7 +25,12 @@ def test_the_readme_runs(tmp_path, monkeypatch):
 
 
 METRICS = [page for page in sorted((ROOT / "docs" / "metrics").glob("*.md")) if page.stem != "README"]
-PAGES = [*METRICS, *(ROOT / "docs" / f"{name}.md" for name in ("queries", "joins", "complex", "reverse"))]
+STRUCTURES = sorted((ROOT / "docs" / "structures").glob("*.md"))
+PAGES = [
+    *METRICS,
+    *STRUCTURES,
+    *(ROOT / "docs" / f"{name}.md" for name in ("queries", "joins", "complex", "reverse")),
+]
 
 
 def test_every_metric_has_its_laws_on_the_page():
