@@ -149,38 +149,37 @@ def test_additions_and_removals_keep_the_costs(cls):
 
 
 @kernel
-def fill_bounds(tree, answer, desk, sharpen, out):
-    for slot in range(out.shape[0]):
-        bound, _ = filtering.lower_bound(tree, slot, answer, desk)
-        if sharpen:
-            bound, _ = filtering.sharper_bound(tree, slot, bound, answer, desk)
-        out[slot] = bound
+def fill_bounds(tree, answer, desk, out):
+    for slot in range(out.shape[1]):
+        out[0, slot], _ = filtering.lower_bound(tree, slot, answer, desk)
+        out[1, slot], _ = filtering.sharper_bound(tree, slot, out[0, slot], answer, desk)
+        out[2, slot] = filtering.upper_bound(tree, slot, answer, desk)
 
 
 def bounds_of(index, query):
-    """The first and the sharper bounds on the distances of all objects to a query."""
+    """The first, the sharper and the upper bounds on the distances of all objects to a query."""
     batch = Batch(index, index._objects.encode([query]), KNN, 1, np.inf)
     batch.run(1, False)
     desk, answer = batch.workers[0].desk, batch.blank
     answer.reals[:] = np.inf
-    first, sharper = np.zeros(len(index)), np.zeros(len(index))
-    fill_bounds(index._tree, answer, desk, False, first)
-    fill_bounds(index._tree, answer, desk, True, sharper)
-    return first, sharper
+    out = np.zeros((3, len(index)))
+    fill_bounds(index._tree, answer, desk, out)
+    return out
 
 
 @tables
 @pytest.mark.parametrize("make", HOSTILE)
-def test_no_bound_exceeds_the_distance(cls, make):
+def test_the_distance_lies_between_the_bounds(cls, make):
     objects, queries = make(np.random.default_rng(1))
     wide = np.asarray(objects, np.longdouble)
     index = cls(pivots=12, seed=1).fit(objects)
     for query in (*queries[:4], *objects[:4]):
         true = np.sqrt(((wide - np.asarray(query, np.longdouble)) ** 2).sum(axis=1))
-        first, sharper = bounds_of(index, query)
+        first, sharper, most = bounds_of(index, query)
         assert (first <= true).all()
         assert (first <= sharper).all()
         assert (sharper <= true).all()
+        assert (true <= most).all()
 
 
 @pytest.mark.parametrize("cls", [ms.PtolemaicTable, ms.NSimplex])
@@ -197,7 +196,9 @@ def test_pivots_that_nearly_depend_on_each_other(cls, noise, dtype):
     wide = objects.astype(np.longdouble)
     for query in range(5):
         true = np.sqrt(((wide[20:] - wide[query]) ** 2).sum(axis=1))
-        assert (bounds_of(index, objects[query])[1] <= true).all()
+        _, least, most = bounds_of(index, objects[query])
+        assert (least <= true).all()
+        assert (true <= most).all()
 
 
 METRICS = {
@@ -284,6 +285,19 @@ def test_extreme_pivots_need_fewer_than_a_table_of_the_same_size():
     extreme, table = ms.ExtremePivots().fit(objects[100:]), ms.LAESA(pivots=10).fit(objects[100:])
     assert extreme._tree.table.nbytes + extreme._tree.which.nbytes == table._tree.table.nbytes
     assert extreme.knn(objects[:100], 10).cost.mean() < 0.9 * table.knn(objects[:100], 10).cost.mean()
+
+
+@tables
+def test_objects_are_counted_unmeasured(cls):
+    index, scan = cls().fit(X), ms.LinearScan().fit(X)
+    for radius in (0.0, 2.0, 8.0, 15.0, 30.0, np.inf):
+        counted, expected = index.count(Q, radius), scan.count(Q, radius)
+        assert (counted.counts == expected.counts).all()
+        assert (counted.cost <= index.range(Q, radius).cost).all()
+    assert (counted.cost == len(index._tree.pivots)).all()
+    assert index.count(Q, 15.0).cost.mean() < 0.9 * index.range(Q, 15.0).cost.mean()
+    odd = np.arange(2000) % 2 == 1
+    assert (index.count(Q, 15.0, filter=odd).counts == scan.count(Q, 15.0, filter=odd).counts).all()
 
 
 def test_budgets_that_end_among_the_pivots():

@@ -25,10 +25,10 @@ import numpy as np
 
 from ..answer import Answer
 from ..arguments import whole_number
-from ..bounds import OBJECT_PIVOT, object_pivot
+from ..bounds import OBJECT_PIVOT, object_pivot, object_pivot_above
 from ..construction import Construction
 from ..errors import InvalidArgument
-from ..filtering import bound_all, lower_bound, measure_pivots, refine_next
+from ..filtering import bound_all, lower_bound, measure_pivots, refine_next, upper_bound
 from ..ids import Positions
 from ..kernels import Array
 from ..pivots import Sample, measured
@@ -85,6 +85,15 @@ def _(tree: ExtremeTable, slot: int, answer: Answer, desk: Desk) -> tuple[float,
         to_query = desk.memo[which[place]]
         bound = max(bound, object_pivot(to_query, np.float64(row[place]), answer.slack))
     return bound, OBJECT_PIVOT
+
+
+@upper_bound.of(ExtremeTable)
+def _(tree: ExtremeTable, slot: int, answer: Answer, desk: Desk) -> float:
+    bound, which, row = np.inf, tree.which[slot], tree.table[slot]
+    for place in range(row.shape[0]):
+        to_query = desk.memo[which[place]]
+        bound = min(bound, object_pivot_above(to_query, np.float64(row[place]), answer.slack))
+    return bound
 
 
 @expand.of(ExtremeTable)

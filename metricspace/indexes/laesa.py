@@ -18,7 +18,15 @@ import numpy as np
 from ..answer import Answer
 from ..bounds import OBJECT_PIVOT
 from ..construction import Construction
-from ..filtering import bound_all, by_pivots, lower_bound, measure_pivots, refine_next
+from ..filtering import (
+    bound_all,
+    by_pivots,
+    by_pivots_above,
+    lower_bound,
+    measure_pivots,
+    refine_next,
+    upper_bound,
+)
 from ..ids import Positions
 from ..kernels import Array
 from ..tables import TableIndex, settle_row
@@ -48,6 +56,11 @@ def _(tree: PivotTable, space: Any, query: Any, answer: Answer, desk: Desk) -> N
 @lower_bound.of(PivotTable)
 def _(tree: PivotTable, slot: int, answer: Answer, desk: Desk) -> tuple[float, int]:
     return by_pivots(tree.table[slot], answer, desk), OBJECT_PIVOT
+
+
+@upper_bound.of(PivotTable)
+def _(tree: PivotTable, slot: int, answer: Answer, desk: Desk) -> float:
+    return by_pivots_above(tree.table[slot], answer, desk)
 
 
 @expand.of(PivotTable)

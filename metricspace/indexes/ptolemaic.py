@@ -25,7 +25,16 @@ from ..answer import REACH, Answer
 from ..arguments import one_of
 from ..bounds import OBJECT_PIVOT, PTOLEMAIC, ptolemaic
 from ..construction import Construction
-from ..filtering import bound_all, by_pivots, lower_bound, measure_pivots, refine_next, sharper_bound
+from ..filtering import (
+    bound_all,
+    by_pivots,
+    by_pivots_above,
+    lower_bound,
+    measure_pivots,
+    refine_next,
+    sharper_bound,
+    upper_bound,
+)
 from ..ids import Positions
 from ..kernels import Array, kernel
 from ..pivots import measured
@@ -58,6 +67,11 @@ def _(tree: PtolemaicPivots, space: Any, query: Any, answer: Answer, desk: Desk)
 @lower_bound.of(PtolemaicPivots)
 def _(tree: PtolemaicPivots, slot: int, answer: Answer, desk: Desk) -> tuple[float, int]:
     return by_pivots(tree.table[slot], answer, desk), OBJECT_PIVOT
+
+
+@upper_bound.of(PtolemaicPivots)
+def _(tree: PtolemaicPivots, slot: int, answer: Answer, desk: Desk) -> float:
+    return by_pivots_above(tree.table[slot], answer, desk)
 
 
 @sharper_bound.of(PtolemaicPivots)

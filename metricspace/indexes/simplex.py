@@ -35,7 +35,7 @@ import numpy.typing as npt
 from ..answer import Answer
 from ..bounds import SIMPLEX, allowance
 from ..construction import Construction
-from ..filtering import bound_all, lower_bound, measure_pivots, refine_next
+from ..filtering import bound_all, lower_bound, measure_pivots, refine_next, upper_bound
 from ..ids import Positions
 from ..kernels import Array, kernel
 from ..pivots import measured
@@ -118,20 +118,38 @@ def _(tree: SimplexTable, space: Any, query: Any, answer: Answer, desk: Desk) ->
         bound_all(tree, space, query, answer, desk)
 
 
-@lower_bound.of(SimplexTable)
-def _(tree: SimplexTable, slot: int, answer: Answer, desk: Desk) -> tuple[float, int]:
+@kernel
+def across(tree: SimplexTable, slot: int, desk: Desk) -> float:
+    """Return how far apart the query and an object are in the span."""
     count = tree.edges.shape[0]
-    asked, row = desk.memo[count + 1 : 2 * count + 4], tree.table[slot]
+    asked, row = desk.memo[count + 1 :], tree.table[slot]
     square = 0.0
     for k in range(count):
         x = asked[k] - np.float64(row[k])
         square += x * x
-    flat = max(math.sqrt(square) - asked[count + 2] - np.float64(row[count + 2]), 0.0)
-    high = max(asked[count] - np.float64(row[count + 1]), np.float64(row[count]) - asked[count + 1], 0.0)
+    return math.sqrt(square)
+
+
+@lower_bound.of(SimplexTable)
+def _(tree: SimplexTable, slot: int, answer: Answer, desk: Desk) -> tuple[float, int]:
+    count = tree.edges.shape[0]
+    asked, row = desk.memo[2 * count + 1 : 2 * count + 4], tree.table[slot, count:]
+    flat = max(across(tree, slot, desk) - asked[2] - np.float64(row[2]), 0.0)
+    high = max(asked[0] - np.float64(row[1]), np.float64(row[0]) - asked[1], 0.0)
     apart = tree.unit * math.sqrt(flat * flat / (1 + tree.skew) + high * high)
     if not apart < np.inf:
         return 0.0, SIMPLEX
     return apart - allowance(answer.slack, 2 * apart), SIMPLEX
+
+
+@upper_bound.of(SimplexTable)
+def _(tree: SimplexTable, slot: int, answer: Answer, desk: Desk) -> float:
+    count = tree.edges.shape[0]
+    asked, row = desk.memo[2 * count + 1 : 2 * count + 4], tree.table[slot, count:]
+    flat = across(tree, slot, desk) + asked[2] + np.float64(row[2])
+    high = asked[1] + np.float64(row[1])
+    apart = tree.unit * math.sqrt(flat * flat / (1 - tree.skew) + high * high)
+    return apart + allowance(answer.slack, 2 * apart) if apart < np.inf else np.inf
 
 
 @expand.of(SimplexTable)
