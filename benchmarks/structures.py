@@ -25,6 +25,9 @@ def run(objects: int = OBJECTS, queries: int = QUERIES) -> Result:
             "ρ": intrinsic_dimension(metric, load.objects),
         }
         for structure in ms.indexes().values():
+            if not structure.suits(metric):
+                row[structure.__name__] = "–"
+                continue
             index = structure(metric, seed=0).fit(load.objects)
             share, _ = compared.share_and_recall(index, question)
             row[structure.__name__] = f"{share:.1%}"

@@ -247,7 +247,8 @@ def _greedily(
 def _by_bounds(sample: Sample, count: int, candidates: Choice, *, relative: bool) -> Choice:
     """Choose the candidate that raises the sum of the lower bounds on the distances of pairs most."""
     rows, asking = sample.rows(candidates), range(min(ASKING, len(sample)))
-    bounds = np.abs(rows[:, None, -SAMPLE:] - rows[:, asking, None]).astype(np.float32)
+    bounds = rows[:, None, -SAMPLE:] - rows[:, asking, None]
+    np.abs(bounds, out=bounds)
     bounds[rows[:, asking] == 0] = 0.0  # a candidate knows all about itself, and is to serve others
     if relative:
         distances = sample.rows(asking)[:, -SAMPLE:]

@@ -16,24 +16,18 @@ def pytest_generate_tests(metafunc):
 
     structures, every = ms.indexes(), workloads()
     if {"workload", "structure"} <= set(metafunc.fixturenames):
+        metrics = {load.name: ms.metric(load.metric, **load.params) for load in every}
         pairs = [
             pytest.param(load, structure, id=f"{load.name}-{key}")
             for load in every
             for key, structure in structures.items()
-            if (key in EVERY_WORKLOAD or load.name in EVERY_STRUCTURE) and suits(structure, load)
+            if (key in EVERY_WORKLOAD or load.name in EVERY_STRUCTURE) and structure.suits(metrics[load.name])
         ]
         metafunc.parametrize(("workload", "structure"), pairs, scope="module")
     elif "workload" in metafunc.fixturenames:
         metafunc.parametrize("workload", every, ids=[one.name for one in every], scope="module")
     elif "structure" in metafunc.fixturenames:
         metafunc.parametrize("structure", list(structures.values()), ids=list(structures), scope="module")
-
-
-def suits(structure, workload):
-    """Whether the metric of a workload obeys the law that the structure needs."""
-    import metricspace as ms
-
-    return structure.needs is None or structure.needs in ms.metric(workload.metric, **workload.params).laws
 
 
 def unless_a_law_is_missing(item):

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from ..errors import TooLarge
+from ..errors import NotAMetric, TooLarge
 from ..index import indexes
 from ..indexes import LinearScan
 from .build import structure_named
@@ -88,7 +88,7 @@ def bench(
                 with out.status(f"{cls.__name__} under {name}"):
                     index.fit(taken)
                     rows += [compared.measure(index, question) for question in questions]
-            except TooLarge as error:
+            except (NotAMetric, TooLarge) as error:
                 out.print(f"[yellow]left out:[/] {error}")
         rho = intrinsic_dimension(measured, taken, seed)
         shown = "" if rho is None else f", intrinsic dimension {rho:.1f}"

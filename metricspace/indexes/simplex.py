@@ -45,8 +45,8 @@ from ..traversal import Desk, begin, expand
 Reals = npt.NDArray[np.float64]
 
 SKEW = 1e-4  # pivots are dropped whose axes might be farther from orthonormal: they would blur more than tell
-SINGLE = 2.0**-23  # more than rounding to float32 does, as a share; and for what is below its normal numbers
-TINY = 2.0**-148
+# More than rounding to float32 does: as a share, and to what is below its least normal number.
+SINGLE, TINY = 2.0**-23, 2.0**-148
 
 
 class SimplexTable(NamedTuple):
@@ -185,12 +185,12 @@ def base_of(between: Reals, wrong: Reals, unit_roundoff: float) -> Base:
     base = Base([], np.zeros((0, 0)), 0.0, 0.0)
     heights = np.diagonal(gram).copy()
     while len(chosen) < count:
-        k, place = len(chosen), int(heights.argmax())
-        if not heights[place] > 0:
+        k, highest = len(chosen), int(heights.argmax())
+        if not heights[highest] > 0:
             break
-        shadow = shadows[place, :k]
-        row = np.append(-shadow @ axes[:k, :k], 1.0) / np.sqrt(heights[place])
-        chosen.append(place)
+        shadow = shadows[highest, :k]
+        row = np.append(-shadow @ axes[:k, :k], 1.0) / np.sqrt(heights[highest])
+        chosen.append(highest)
         axes[k, : k + 1] = row
         made = axes[: k + 1, : k + 1]
         sizes, part = np.abs(made), np.ix_(chosen, chosen)
@@ -249,7 +249,7 @@ class NSimplex(TableIndex):
         wrong = relative * between + absolute
         with np.errstate(all="ignore"):  # where distances vanish against their errors, no pivot is kept
             base = base_of(between, wrong * (2 * between + wrong), rounding)
-        kept = pivots[[0, *(1 + place for place in base.chosen)]]
+        kept = pivots[[0, *(1 + other for other in base.chosen)]]
         edges = between[0, 1:][base.chosen]
         table = np.zeros((0, len(kept) + 2), np.float32)
         return SimplexTable(
