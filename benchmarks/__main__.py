@@ -7,7 +7,7 @@ import importlib
 
 from benchmarks import report
 
-NAMES = ("startup", "memory", "usermetric", "vptree", "structures", "distances", "joins")
+NAMES = ("startup", "memory", "usermetric", "vptree", "structures", "distances", "joins", "complex")
 
 
 def main() -> None:

@@ -42,8 +42,12 @@ def like_learned(n: int, d: int = 64, clusters: int = 100, seed: int = 0) -> Vec
 
 def workloads(n: int, queries: int, data: pathlib.Path = DATA) -> list[Workload]:
     """Return data of every kind, n objects each; generated where the real ones are missing."""
-    found = real(data) if data.is_dir() else generated(n + queries)
-    return [_divided(name, metric, objects, n, queries) for name, metric, objects in found]
+    return [divided(name, metric, objects, n, queries) for name, metric, objects in every(data, n + queries)]
+
+
+def every(data: pathlib.Path = DATA, n: int = 20_000) -> list[tuple[str, str, Any]]:
+    """Return the real data sets, whole, or where they are missing n objects of each generated one."""
+    return real(data) if data.is_dir() else generated(n)
 
 
 def real(data: pathlib.Path) -> list[tuple[str, str, Any]]:
@@ -54,12 +58,20 @@ def real(data: pathlib.Path) -> list[tuple[str, str, Any]]:
         pixels = fashion["base"].astype(np.float32)
     sentences = np.load(data / "wordnet_minilm_f16.npy").astype(np.float32)
     return [
-        ("cities on the globe", "euclidean", _on_globe(np.load(data / "rg_cities1000_latlon.npy"))),
+        ("cities on the globe", "euclidean", _on_globe(cities(data))),
         ("Fashion-MNIST, pixels", "euclidean", pixels),
         ("sentence embeddings", "angular", sentences),
         ("words", "levenshtein", words(data)),
         ("sets of words", "jaccard", [frozenset(row.tolist()) for row in rows]),
+        ("trees", "tree_edit", trees(data)),
     ]
+
+
+def trees(data: pathlib.Path = DATA, most: int = 60) -> list[str]:
+    """Return syntax trees of up to so many nodes, in brackets."""
+    lines = (data / "python_stdlib_ast.tsv").read_text(encoding="utf-8").splitlines()
+    trees = [line.rpartition("\t")[2] for line in lines]
+    return [tree for tree in trees if tree.count("{") <= most]
 
 
 def _on_globe(degrees: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -87,12 +99,20 @@ def words(data: pathlib.Path = DATA) -> list[str]:
     return (data / "wamerican.txt").read_text(encoding="utf-8").splitlines()
 
 
+def cities(data: pathlib.Path = DATA) -> npt.NDArray[np.float64]:
+    """Return latitudes and longitudes of cities in degrees, or of random places where they are missing."""
+    if not data.is_dir():
+        return np.random.default_rng(0).uniform((-55, -180), (70, 180), (100_000, 2))
+    return np.load(data / "rg_cities1000_latlon.npy")
+
+
 def _random_words(n: int) -> list[str]:
     letters = np.random.default_rng(0).integers(97, 105, size=(n, 8))
     return [bytes(row[: 3 + row[0] % 6].tolist()).decode() for row in letters]
 
 
-def _divided(name: str, metric: str, objects: Any, n: int, queries: int) -> Workload:
+def divided(name: str, metric: str, objects: Any, n: int, queries: int) -> Workload:
+    """Return n random objects of some data, and others as queries."""
     chosen = np.random.default_rng(0).permutation(len(objects))[: n + queries]
     if isinstance(objects, np.ndarray):
         return Workload(name, metric, objects[chosen[queries:]], objects[chosen[:queries]])

@@ -3,8 +3,8 @@
 ``python -m docs.tables`` fills the places between ``<!-- name -->`` and ``<!-- /name -->`` in the README and
 in the pages beside this file: ``demo:quality`` and ``demo:rows`` with the tables of the demo, which it runs
 if ``out/demo.json`` is missing; ``demo/NAME:quality`` and ``demo/NAME:rows`` with those of a demo that was
-run with ``--out out/NAME``; ``benchmark:NAME`` with the last result of that benchmark. It also copies the
-demo's pictures to ``docs/images``.
+run with ``--out out/NAME``; ``benchmark:NAME`` with the last result of that benchmark, and ``structure:KEY``
+with what that of the structures says of one. It also copies the demo's pictures to ``docs/images``.
 """
 
 from __future__ import annotations
@@ -36,8 +36,12 @@ def main() -> None:
         tables = demo_tables(json.loads(file.read_text(encoding="utf-8")))
         places |= {f"{demo}:{name}": table for name, table in tables.items()}
     for file in sorted(report.RESULTS.glob("*.json")):
-        places[f"benchmark:{file.stem}"] = report.markdown(report.read(file))
-    for page in [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]:
+        result = report.read(file)
+        if file.stem == "structures":
+            places |= structure_tables(result)
+        else:
+            places[f"benchmark:{file.stem}"] = report.markdown(result)
+    for page in [ROOT / "README.md", *sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("structures/*.md"))]:
         if page.exists():
             text = page.read_text(encoding="utf-8")
             filled = fill(text, places)
@@ -73,6 +77,64 @@ def demo_tables(demo: dict[str, Any]) -> dict[str, str]:
         for row in demo["rows"]
     ]
     return {"quality": report.table(measured), "rows": report.table(rows)}
+
+
+def structure_tables(result: report.Result) -> dict[str, str]:
+    """Return the tables of the benchmark of the structures: one for each, and all side by side."""
+    data = list(dict.fromkeys(row["data"] for row in result.rows))
+    by_name: dict[str, dict[str, Any]] = {}
+    for row in result.rows:
+        by_name.setdefault(row["structure"], {})[row["data"]] = row
+
+    def beside(column: str, digits: str) -> str:
+        def shown(row: dict[str, Any] | None) -> str:
+            return "–" if row is None else f"{row[column]:{digits}}"
+
+        return report.table(
+            [
+                {"structure": f"`{name}`"} | {one: shown(rows.get(one)) for one in data}
+                for name, rows in by_name.items()
+            ]
+        )
+
+    about = [
+        f"{row['data']}: {row['objects']:,} objects, {row['metric']}, ρ {row['ρ']:.1f}"
+        for row in result.rows
+        if row["structure"] == "linear"
+    ]
+    verdicts = "\n".join(f"- {'✓' if met else '✗'} {target}" for target, met in result.verdicts.items())
+    every = [
+        f"{result.about} Data: {'; '.join(about)}.",
+        "10-NN, share of the scan's distances:",
+        beside("k-NN, of the scan", ".1%"),
+        "Range, share of the scan's distances:",
+        beside("range, of the scan", ".1%"),
+        "Distances to build, for each object:",
+        beside("built for each", ",.1f"),
+        f"What the papers promise, where less than half is measured:\n\n{verdicts}\n\n*{result.machine}*",
+    ]
+    tables = {"benchmark:structures": "\n\n".join(every)}
+    for key in {name.partition("(")[0] for name in by_name}:
+        tables[f"structure:{key}"] = report.table(
+            [
+                {
+                    "data": one["data"],
+                    "objects": one["objects"],
+                    "ρ": one["ρ"],
+                    "with": f"`{other}`",
+                    "built with": one["built with"],
+                    "10-NN": f"{one['k-NN']:,.0f} ({one['k-NN, of the scan']:.1%})",
+                    "range": f"{one['range']:,.0f} ({one['range, of the scan']:.1%})",
+                    "bytes an object": one["bytes an object"],
+                    "nodes": one["nodes"],
+                    "depth": one["depth"],
+                }
+                for other, several in by_name.items()
+                if other.partition("(")[0] == key
+                for one in several.values()
+            ]
+        )
+    return tables
 
 
 def fill(text: str, places: dict[str, str]) -> str:

@@ -10,9 +10,57 @@ import numpy.typing as npt
 
 from .bounds import REASONS
 from .ids import Positions
+from .kernels import Array, kernel
 from .traversal import NODES, OBJECTS, VISITED, Desk
 
 Reals = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]  # by slot
+
+
+class Spans(NamedTuple):
+    """The objects below each node: a span of the slots in this order."""
+
+    order: Positions
+    start: Positions  # by node
+    stop: Positions
+
+    def tally(self, nodes: Positions, chosen: Mask) -> tuple[Positions, Positions]:
+        """Return how many slots lie below each of some nodes, and how many of those are chosen."""
+        start, stop = self.start[nodes], self.stop[nodes]
+        spans = np.stack([start, stop], axis=1).ravel()
+        count = np.add.reduceat(np.append(chosen[self.order], False), spans, dtype=np.int64)[::2]
+        return stop - start, count
+
+    def below(self, nodes: Positions) -> Mask:
+        """Return which slots lie below any of some nodes."""
+        inside = np.zeros(len(self.order), bool)
+        for start, stop in zip(self.start[nodes].tolist(), self.stop[nodes].tolist()):
+            inside[start:stop] = True
+        below = np.empty_like(inside)
+        below[self.order] = inside
+        return below
+
+
+@kernel
+def lay_out(nodes: Array, parents: Array, own: Array, size: Array, start: Array, free: Array) -> None:
+    """Place the objects of each node in front of those of its children; `nodes` come after their parents.
+
+    ``size`` is that of ``own`` objects at first; ``free``, scratch, is where the next child begins.
+    """
+    for i in range(nodes.shape[0] - 1, -1, -1):
+        node = nodes[i]
+        if parents[node] >= 0:
+            size[parents[node]] += size[node]
+    place = 0
+    for node in nodes:
+        above = parents[node]
+        if above < 0:
+            start[node] = place
+            place += size[node]
+        else:
+            start[node] = free[above]
+            free[above] += size[node]
+        free[node] = start[node] + own[node]
 
 
 class Anatomy(NamedTuple):
@@ -24,12 +72,22 @@ class Anatomy(NamedTuple):
     @property
     def levels(self) -> Positions:
         """The number of ancestors of each node."""
-        levels = np.zeros_like(self.parents)
-        above = self.parents
-        while (above >= 0).any():
-            levels += above >= 0
-            above = np.where(above >= 0, self.parents[above], -1)
+        levels, above = (self.parents >= 0).astype(np.int64), self.parents
+        while (above >= 0).any():  # from each node twice as far as before
+            levels += np.where(above >= 0, levels[above], 0)
+            above = np.where(above >= 0, above[above], -1)
         return levels
+
+    @property
+    def spans(self) -> Spans:
+        """The slots in an order in which those below a node follow one another."""
+        housed = self.homes >= 0
+        own = np.bincount(self.homes[housed], minlength=len(self.parents))
+        size, start = own.copy(), np.zeros_like(own)
+        lay_out(np.argsort(self.levels), self.parents, own, size, start, np.zeros_like(own))
+        places = np.full(len(housed), len(housed))
+        places[housed] = start[self.homes[housed]]
+        return Spans(np.argsort(places, kind="stable"), start, start + size)
 
     def greatest_below(self, values: Reals) -> Reals:
         """Return for each node the greatest of some values of the objects, by slot, below it."""

@@ -21,7 +21,10 @@ from .kernels import Array, kernel
 # Kinds of question.
 KNN, RANGE, COUNT, BROWSE = 0, 1, 2, 3
 PAIRS = 4  # a range whose objects are wanted in no order, which takes a quarter less time where they are many
-BALLS = (RANGE, PAIRS)  # answers that hold as many objects as there are
+SIFT = 5  # PAIRS, but what would be measured for the answer alone is only noted in the mask
+BALLS = (RANGE, PAIRS, SIFT)  # answers that hold as many objects as there are
+
+NOTED = 2  # in Answer.mask, beside 0 and 1: no bound excludes this object
 
 # Answer.reals
 RADIUS = 0  # objects farther than this do not belong
@@ -159,7 +162,7 @@ def offer(answer: Answer, slot: int, d: float) -> None:
         if found + 1 == answer.enough:
             shrink(answer, -np.inf)  # nothing more belongs: let the traversal end
     elif found < room:
-        if answer.kind == PAIRS:
+        if answer.kind == PAIRS or answer.kind == SIFT:
             answer.distances[found] = d
             answer.positions[found] = position
         else:
@@ -178,7 +181,7 @@ def finish(answer: Answer) -> None:
     # What was passed over cannot change an answer whose radius it lies beyond.
     passed = answer.reals[PASSED]
     answer.wholes[PROVEN] = passed == np.inf or passed > answer.reals[EDGE]
-    if answer.kind == COUNT or answer.kind == PAIRS:
+    if answer.kind == COUNT or answer.kind == PAIRS or answer.kind == SIFT:
         return
     for last in range(answer.wholes[FOUND] - 1, 0, -1):
         d = answer.distances[last]

@@ -19,6 +19,15 @@ def whole_number(name: str, given: Any, least: int) -> int:
     return int(given)
 
 
+def positive_number(name: str, given: Any) -> float:
+    """Return a finite number above 0, or say what is wrong with it."""
+    if isinstance(given, bool) or not isinstance(given, (int, float, np.number)):
+        raise WrongType(f"expected {name} to be a number above 0, given {given!r}")
+    if not 0 < given < np.inf:
+        raise InvalidArgument(f"expected {name} above 0, given {given}")
+    return float(given)
+
+
 def one_of(name: str, given: Any, known: tuple[str, ...]) -> str:
     """Return an argument that is one of some words, or say which there are."""
     if given not in known:

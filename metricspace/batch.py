@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import threads
-from .answer import BALLS, BOUNDS, BROWSE, COST, PROVEN, REALS, WHOLES, Answer
+from .answer import BALLS, BOUNDS, BROWSE, COST, KNN, PROVEN, REALS, WHOLES, Answer
 from .arguments import is_flat, radii_of, whole_number
 from .errors import InvalidArgument
 from .ids import Positions
@@ -19,6 +19,7 @@ from .progress import shown
 from .space import Room
 from .traversal import (
     BEST_FIRST,
+    DEPTH_FIRST,
     MORE_FRONTIER,
     MORE_RESULTS,
     ORDER,
@@ -94,9 +95,10 @@ class Batch:
         if not (isinstance(eps, (int, float, np.number)) and 0 <= eps < np.inf):
             raise InvalidArgument(f"expected eps of at least 0, given {eps!r}")
         limit = _UNLIMITED if budget is None else whole_number("budget", budget, 1)
-        # A budget is best spent on the most promising; browsing can go in no other order.
-        best_first = kind == BROWSE or budget is not None
-        self.order = BEST_FIRST if best_first else index.order
+        # A budget is best spent on the most promising, and browsing can go in no other order. Where the
+        # radius stays as it is the order does not matter.
+        best_first = kind == BROWSE or budget is not None or (kind == KNN and index.order == BEST_FIRST)
+        self.order = BEST_FIRST if best_first else DEPTH_FIRST
         measure = measure or Scaled(index._bind(index._objects, asked))
         self.bound = measure.bound
         nothing = np.zeros(0, np.int64)

@@ -70,6 +70,12 @@ def range_pivot(to_query: float, least: float, most: float, slack: Slack) -> flo
 
 
 @kernel
+def widen(band: Array, d: float) -> None:
+    """Make a band of distances, ``[least, most]``, hold another one; an empty one is [∞, −∞]."""
+    band[0], band[1] = min(band[0], d), max(band[1], d)
+
+
+@kernel
 def pivot_ball(to_query: float, to_pivot: float, cover: float, slack: Slack) -> float:
     """d(q, o) ≥ |d(q, p) − d(p, c)| − cover, for every o in the ball of that radius about c."""
     return abs(to_query - to_pivot) - cover - allowance(slack, to_query + to_pivot + cover)

@@ -104,6 +104,16 @@ def keep(desk: Desk, size: int, slot: int, bound: float, reason: int, answer: An
 
 
 @kernel
+def keep_least_first(desk: Desk, size: int, slot: int, bound: float, reason: int, answer: Answer) -> int:
+    """Put an object into the pool as `keep` does, but in front if none has a lower bound."""
+    kept = keep(desk, size, slot, bound, reason, answer)
+    if kept > size and bound < desk.pool_keys[0]:
+        desk.pool_keys[size], desk.pool_slots[size] = desk.pool_keys[0], desk.pool_slots[0]
+        desk.pool_keys[0], desk.pool_slots[0] = bound, slot
+    return kept
+
+
+@kernel
 def open_pool(size: int, answer: Answer, desk: Desk) -> None:
     """Make a heap of the first `size` places of the pool, and offer it."""
     for i in range(size // 2 - 1, -1, -1):

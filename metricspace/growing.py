@@ -27,7 +27,7 @@ def divide(tree: Any, node: int, space: Any, order: Array, keys: Array, room: Ro
     """Choose what a node keeps to itself, and hang the rest below it.
 
     Reorders ``order[start:stop]`` of the node, and makes the children with `hang`. ``keys`` is scratch,
-    beside `order`.
+    beside `order`: a number for each place, or what else the structure gives to `grown`.
     """
 
 
@@ -104,11 +104,21 @@ def inhabit(start: Array, stop: Array, homes: Array) -> None:
         homes[start[node] : stop[node]] = node
 
 
-def grown(tree: Tree, construction: Construction, leaf_size: int) -> tuple[Tree, Positions]:
-    """Divide a tree whose root holds everything, and return it with its order; spare nodes are dropped."""
-    n = construction.count
-    tree.stop[0] = n
-    order, keys, todo = np.arange(n), np.zeros(n), np.zeros(len(tree.start), np.int64)
+def grown(
+    tree: Tree,
+    construction: Construction,
+    leaf_size: int,
+    keys: Array | None = None,
+    objects: Positions | None = None,
+) -> tuple[Tree, Positions]:
+    """Divide a tree whose root holds everything, or some objects, and return it with its order.
+
+    Spare nodes are dropped.
+    """
+    order = np.arange(construction.count) if objects is None else objects.copy()
+    tree.stop[0] = len(order)
+    todo = np.zeros(len(tree.start), np.int64)
+    keys = np.zeros(len(order)) if keys is None else keys
     construction.state[PENDING] = construction.state[NODES] = 1
     construction.run(
         lambda: grow(
@@ -117,7 +127,9 @@ def grown(tree: Tree, construction: Construction, leaf_size: int) -> tuple[Tree,
         )
     )  # fmt: skip
     spare, used = len(tree.start), construction.state[NODES]
-    kept = {
-        name: array[:used].copy() if len(array) == spare else array for name, array in tree._asdict().items()
+    by_node = {
+        name: value[:used].copy()
+        for name, value in tree._asdict().items()
+        if isinstance(value, np.ndarray) and len(value) == spare
     }
-    return tree._replace(**kept), order
+    return tree._replace(**by_node), order

@@ -64,7 +64,7 @@ class BaseIndex(Searchable):
     arrays: ClassVar[Any]  # the class of the structure's named arrays
     exact: ClassVar[bool] = True
     needs: ClassVar[str | None] = "triangle"  # the law without which pruning would lose objects
-    order: ClassVar[int] = DEPTH_FIRST
+    order: ClassVar[int] = DEPTH_FIRST  # of k-NN: best first saves distances and costs time
     specialised: ClassVar[bool] = False  # whether to compile the search for the hot metrics' own arrays
     scans: ClassVar[bool] = False  # whether all objects are measured, in blocks
     drops: ClassVar[bool] = False  # whether what is removed is no longer in the structure
@@ -164,7 +164,7 @@ class BaseIndex(Searchable):
             reverse = whole_number("reverse", reverse, 1)
         container = self.metric.objects(objects)
         names = Ids.of(ids, len(container))
-        held = container.nbytes + self.metric.bytes_derived(container)
+        held = container.nbytes + self.metric.bytes_derived(container, self.scans)
         self._refuse_too_large(len(container), held + 8 * (reverse or 0) * len(container))
         with shown(f"building {self.key}", len(container), progress) as show:
             # The one copy: later changes to the user's array must not reach the index. Where its order is

@@ -26,7 +26,7 @@ import numpy.typing as npt
 from .ids import Positions
 from .kernels import Array, kernel
 from .simd import TILE, advance_8, advance_16, advance_32, advance_64
-from .space import BLOCK, Room, at_least, batches, estimates, home, prepare, span_at_least, within
+from .space import BLOCK, Room, at_least, batches, estimates, fill_block, home, prepare, span_at_least, within
 
 LONGEST = 64  # symbols of a string that fits into a lane
 
@@ -66,8 +66,7 @@ def laid_out(
     size = group * BLOCK  # strings of a block
     edges = np.arange(0, len(lengths), size)
     shortest, longest = (np.asarray(ends.reduceat(lengths, edges)) for ends in (np.minimum, np.maximum))
-    bits = 2 ** np.ceil(np.log2(np.maximum(longest, 1))).astype(np.int64)
-    bits = np.where(longest > LONGEST, 0, np.maximum(8, bits))
+    bits = _widths(longest)
     if 2 * len(edges) * alphabet > most:
         return None
     row = np.zeros((len(edges), alphabet), np.uint16)
@@ -80,6 +79,12 @@ def laid_out(
     lanes = Lanes(bits, shortest, longest, first[:-1].copy(), row, _aligned(int(first[-1])))
     _fill(starts, codes, group, lanes)
     return lanes
+
+
+def _widths(longest: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the bits of lanes for strings of so many symbols, 0 for too many."""
+    bits = 2 ** np.ceil(np.log2(np.maximum(longest, 1))).astype(np.int64)
+    return np.where(longest > LONGEST, 0, np.maximum(8, bits))
 
 
 def _aligned(size: int) -> npt.NDArray[np.uint8]:
@@ -272,11 +277,26 @@ def _(
         j = 0
         while left > 0:
             if part[j] <= limit - length:
-                out[near], places[near] = np.float64(length + part[j]), start + j
+                out[near], places[near] = np.float64(length + np.int64(part[j])), start + j
                 near += 1
                 left -= 1
             j += 1
     return out.shape[0], near, bounds
+
+
+@fill_block.of(LaneSpace)
+def _(space: LaneSpace, start: int, queries: Any, first: int, last: int, room: Room, out: Array) -> None:
+    block = start // BLOCK
+    if space.lanes.bits[block] == 0:
+        fill_block(space.plain, start, queries, first, last, room, out)
+        return
+    changes = room.words[:_BYTES].view(np.int8)
+    for i in range(first, last):
+        codes, row = queries.codes[queries.starts[i] : queries.starts[i + 1]], out[i - first]
+        offsets = room.words[_BYTES : _BYTES + codes.shape[0]].view(np.int64)
+        advance(space.lanes, block, codes, offsets, changes)
+        for j in range(row.shape[0]):
+            row[j] = codes.shape[0] + np.int64(changes[j])
 
 
 def in_lanes(
@@ -289,14 +309,31 @@ def in_lanes(
     starts, codes, alphabet
         As for `laid_out`.
     """
-    # Words take two or three times the bytes of their codes, and with thousands of symbols up to 45 times;
-    # more of them could take far more.
-    most = 64 * codes.nbytes + 2**20
+    most = _allowed(codes)
     single = laid_out(starts, codes, alphabet, most)
     if single is None:
         return ()
     groups = laid_out(starts, codes, alphabet, most - single.row.nbytes - single.masks.nbytes, GROUP)
     return () if groups is None else (single, groups)
+
+
+def _allowed(codes: npt.NDArray[Any]) -> int:
+    """Return how many bytes lanes may take."""
+    # Words take two or three times the bytes of their codes, and with thousands of symbols up to 45 times;
+    # more of them could take far more.
+    return 64 * codes.nbytes + 2**20
+
+
+def bytes_in_lanes(starts: npt.NDArray[np.int64], codes: npt.NDArray[Any], alphabet: int) -> int:
+    """Return what `in_lanes` takes at most once the strings are in order of length, without making it."""
+    lengths = np.sort(np.diff(starts))
+    needed = 0
+    for size in (BLOCK, GROUP * BLOCK):
+        edges = np.arange(0, len(lengths), size)
+        symbols = np.minimum(np.add.reduceat(lengths, edges), alphabet)  # those that occur in a block
+        lane = _widths(np.maximum.reduceat(lengths, edges)) // 8
+        needed += int(((_SYMBOLS + symbols) * BLOCK * lane + 2 * alphabet).sum())
+    return min(needed, _allowed(codes))
 
 
 def by_length_and_end(starts: npt.NDArray[np.int64], codes: npt.NDArray[Any]) -> Positions:

@@ -28,9 +28,11 @@ from .addressed import Addressed, addressed, by_callback
 from .bounds import Slack
 from .errors import InvalidArgument, MetricFailed, NotAMetric, UnknownName, WrongType
 from .ids import Positions
+from .interleaved import Loom, make_loom
 from .kernels import COMPILED
 from .objects import Handles, NumericRows, Objects, Rows
-from .space import BLOCK, Room, RowSpace, TwoMetrics, fill_distances, make_room
+from .simd import WOVEN
+from .space import BLOCK, Room, RowSpace, TwoMetrics, fill_distances, fill_in_order, make_room
 
 # Lines of a compiler's complaint that say where and not what.
 _IN_PASSING = re.compile(r"Failed in|During|File|There|\s")
@@ -104,27 +106,36 @@ class Bound:
         """Return scratch memory for one thread."""
         return make_room(self.metric.words(self.asked))
 
-    def distances(self, columns: Positions | None, n_jobs: int | None) -> npt.NDArray[np.float64]:
-        """Return the matrix of distances of the queries to the objects, which go to these columns."""
-        count = len(self.asked)
-        columns = np.arange(len(self.objects)) if columns is None else columns
-        out = np.empty((count, len(columns)))
+    def distances(
+        self, places: Positions | None, n_jobs: int | None, dtype: npt.DTypeLike = np.float64
+    ) -> npt.NDArray[Any]:
+        """Return the matrix of distances of the queries to the objects.
+
+        Column j is of object ``places[j]``; without `places`, of object j.
+        """
+        count, objects = len(self.asked), len(self.objects)
+        greatest = self.metric.greatest(self.asked, self.objects)
+        out = np.empty((count, objects), checked_dtype(dtype, self.metric.name, greatest))
+        if places is not None and (places[:-1] < places[1:]).all():
+            places = None  # they lie in this order
+        # A loom puts 32 rows of bytes into order for what a few rows of any numbers take.
+        in_bytes = places is not None and greatest is not None and greatest < 256 and count >= WOVEN // 4
         # Between chunks an interrupt is noticed.
-        chunk = max(1, (65_536 if self.metric.native else 1024) // max(len(columns), 1))
+        chunk = (65_536 if self.metric.native else 1024) // max(objects, 1)
+        chunk = max(chunk, WOVEN if in_bytes else 1)
         waiting = list(range(0, count, chunk))[::-1]
         rooms = []
 
         def work() -> None:
             room = self.room()
-            found, places = np.empty(BLOCK), np.empty(BLOCK, np.int64)
             rooms.append(room)
+            loom = make_loom(objects, BLOCK) if in_bytes else None
             while waiting and not room.fault[0]:
                 with contextlib.suppress(IndexError):  # another thread was quicker
                     first = waiting.pop()
-                    last = min(first + chunk, count)
-                    fill_distances(self.space, self.queries, first, last, columns, room, found, places, out)
+                    self._fill(first, out[first : first + chunk], places, room, loom)
 
-        jobs = threads.jobs(n_jobs) if self.metric.native else 1
+        jobs = min(threads.jobs(n_jobs) if self.metric.native else 1, len(waiting))
         if self.metric.native and jobs == 1:
             work()
         else:
@@ -133,6 +144,20 @@ class Bound:
             if room.fault[0]:
                 raise self.complaint(room.fault)
         return out
+
+    def _fill(
+        self, first: int, out: npt.NDArray[Any], places: Positions | None, room: Room, loom: Loom | None
+    ) -> None:
+        """Write the distances of as many queries as `out` has rows, with a loom if they fit into bytes."""
+        last = first + len(out)
+        if places is None:
+            fill_distances(self.space, self.queries, first, last, room, out)
+        elif loom is None:
+            found = np.empty_like(out)
+            fill_distances(self.space, self.queries, first, last, room, found)
+            np.take(found, places, axis=1, out=out, mode="clip")  # by default it would copy `out`
+        else:
+            fill_in_order(self.space, self.queries, first, last, places, room, loom, out)
 
     def complaint(self, fault: npt.NDArray[np.int64]) -> BaseException:
         """Return the error behind a fault: what the user's function raised, or what it returned."""
@@ -183,6 +208,38 @@ class BoundTwice(Bound):
             except BaseException as error:  # the metric whose fault it was
                 return error
         return super().complaint(fault)
+
+
+def checked_dtype(given: npt.DTypeLike, name: str, greatest: int | None) -> np.dtype[Any]:
+    """Return the type that distances are wanted in, or say why a metric's cannot be.
+
+    Parameters
+    ----------
+    given : data type
+        What is wanted.
+    name : str
+        The metric's name.
+    greatest : int or None
+        As of `Metric.greatest`.
+    """
+    try:
+        dtype = np.dtype(given)
+    except TypeError as error:
+        raise WrongType(f"expected a data type of numbers, given {given!r}") from error
+    if dtype in (np.float64, np.float32):
+        return dtype
+    if dtype.kind not in "iu" or not dtype.isnative:
+        raise InvalidArgument(f"expected dtype float64, float32 or an integer type, given {dtype}")
+    if greatest is None:
+        raise InvalidArgument(
+            f"distances by {name} need not be whole numbers: expected dtype float64 or float32, given {dtype}"
+        )
+    if greatest > np.iinfo(dtype).max:
+        raise InvalidArgument(
+            f"of these objects distances by {name} may be up to {greatest}, too large for {dtype}: "
+            f"{np.min_scalar_type(greatest)} holds them"
+        )
+    return dtype
 
 
 def _shortened(value: Any) -> str:
@@ -278,9 +335,16 @@ class Metric:
         """Return the named arrays for a scan of all objects; others than those of `space` may be better."""
         return self.space(objects)
 
-    def bytes_derived(self, objects: Objects) -> int:
-        """Return about how much memory takes what a search needs beside these objects, such as images."""
+    def bytes_derived(self, objects: Objects, scan: bool = False) -> int:
+        """Return about how much memory takes what a search needs beside these objects, such as images.
+
+        With `scan`, what only a scan of all objects needs is counted too.
+        """
         return 0
+
+    def greatest(self, queries: Objects, objects: Objects) -> int | None:
+        """Return what no distance of a query to an object exceeds, if all are whole numbers; else None."""
+        return None
 
     def words(self, queries: Objects) -> int:
         """Return how many 64-bit words preparing any one of these queries needs."""
@@ -350,33 +414,50 @@ class Metric:
         space, callback = by_callback(call)
         return Bound(space, space, objects, queries, self, (callback,), failure)
 
-    def pairwise(self, a: Any, b: Any | None = None, *, n_jobs: int | None = 1) -> npt.NDArray[np.float64]:
+    def pairwise(
+        self, a: Any, b: Any | None = None, *, dtype: npt.DTypeLike = np.float64, n_jobs: int | None = 1
+    ) -> npt.NDArray[Any]:
         """Return the matrix of distances between two batches of objects, or within one.
 
         Parameters
         ----------
         a, b : batches of objects
             As for ``fit``; `b` is `a` if left out.
+        dtype : data type
+            float64; float32, to which distances are then rounded; or integers, if the distances are whole
+            numbers and fit, whatever the objects.
         n_jobs : int, optional
             Threads; None for all cores.
 
         Returns
         -------
-        array, shape (len(a), len(b)), float64
+        array, shape (len(a), len(b)), of `dtype`
+
+        Raises
+        ------
+        MetricSpaceError
+            If the objects do not suit the metric, or the distances not the type.
         """
         objects = self.objects(a if b is None else b)
         if b is None:
-            return self.between(objects, objects, n_jobs)
+            return self.between(objects, objects, n_jobs, dtype)
         # Both sides in the wider of their types, so that their order does not matter.
         objects = objects.widened(a)
-        return self.between(objects.encode(a), objects, n_jobs)
+        return self.between(objects.encode(a), objects, n_jobs, dtype)
 
-    def between(self, queries: Objects, objects: Objects, n_jobs: int | None = 1) -> npt.NDArray[np.float64]:
+    def between(
+        self,
+        queries: Objects,
+        objects: Objects,
+        n_jobs: int | None = 1,
+        dtype: npt.DTypeLike = np.float64,
+    ) -> npt.NDArray[Any]:
         """Return the matrix of distances of queries to objects that are in containers already."""
         order = self.arranged(objects) if self.batched else None
         if order is not None:
             objects = objects.take(order)
-        return self.bind(objects, queries, own_kernels=self.hot, scan=True).distances(order, n_jobs)
+        places = None if order is None else np.argsort(order)
+        return self.bind(objects, queries, own_kernels=self.hot, scan=True).distances(places, n_jobs, dtype)
 
     def distance(self, a: Any, b: Any) -> float:
         """Return the distance of two objects."""

@@ -22,7 +22,6 @@ from .laws import Laws, Metric, summing
 from .objects import Objects, Rows
 from .simd import greatest_magnitude, sum_of_magnitudes, sum_of_squares
 from .space import (
-    BLOCK,
     Room,
     RowQuery,
     distance,
@@ -143,8 +142,7 @@ def norms(arrays: Callable[..., Any], rows: npt.NDArray[Any]) -> Images:
     space, origin = arrays(rows), arrays(np.zeros((1, rows.shape[1]), rows.dtype))
     out = np.empty((1, len(rows)))
     both = (addressed(space), addressed(origin)) if COMPILED else (space, origin)
-    columns, found, places = np.arange(len(rows)), np.empty(BLOCK), np.empty(BLOCK, np.int64)
-    fill_distances(both[0], both[1], 0, 1, columns, make_room(1), found, places, out)
+    fill_distances(both[0], both[1], 0, 1, make_room(1), out)
     return out[0]
 
 
@@ -210,7 +208,7 @@ class OnImages(OnRows):
     def matrix(self, objects: Objects) -> Images:
         return objects.derived(self.images)
 
-    def bytes_derived(self, objects: Objects) -> int:
+    def bytes_derived(self, objects: Objects, scan: bool = False) -> int:
         return 8 * rows_of(objects).size
 
 

@@ -28,8 +28,9 @@ ASKING = 32  # of these, stand for queries
 @kernel
 def random_below(state: Array, limit: int) -> int:
     """Return a number from 0 to limit − 1 (SplitMix64: Steele, Lea, Flood 2014)."""
-    state[SEED] += np.int64(-7046029254386353131)
-    z = np.uint64(state[SEED])
+    # Unsigned: to the compiler, a signed sum that wraps round is one that never happens.
+    z = np.uint64(state[SEED]) + np.uint64(0x9E3779B97F4A7C15)
+    state[SEED] = np.int64(z)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     z = z ^ (z >> np.uint64(31))
@@ -61,22 +62,6 @@ def widest_spread(
         variance = squares - total * total / sample
         if variance > most:
             most, best = variance, place
-    return best
-
-
-@kernel
-def farthest_of(
-    space: Any, order: Array, start: int, stop: int, query: Any, sample: int, state: Array
-) -> int:
-    """Return the place of the object, of a sample, that is farthest from a query."""
-    best = start
-    most = -1.0
-    for _ in range(sample):
-        place = start + random_below(state, stop - start)
-        d = estimate(space, order[place], query)
-        if d > most:
-            most, best = d, place
-    state[COST] += sample
     return best
 
 
@@ -122,7 +107,7 @@ def shuffle(order: Array, count: int, state: Array) -> None:
 
 
 class Sample:
-    """Objects in random order, among which reference points are chosen.
+    """Objects in random order, of all or among some, among which reference points are chosen.
 
     Attributes
     ----------
@@ -130,8 +115,8 @@ class Sample:
         The objects; strategies call them by their places here.
     """
 
-    def __init__(self, construction: Construction, size: int) -> None:
-        order = np.arange(construction.count)
+    def __init__(self, construction: Construction, size: int, among: Positions | None = None) -> None:
+        order = np.arange(construction.count) if among is None else among.copy()
         size = min(size, len(order))
         shuffle(order, size, construction.state)
         self.slots = order[:size].copy()

@@ -36,6 +36,7 @@ class Searchable:
     key: ClassVar[str]
     exact: ClassVar[bool]
     order: ClassVar[int]
+    scans: ClassVar[bool]
     drops: ClassVar[bool]
     _tree: Any
     _objects: Objects

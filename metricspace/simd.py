@@ -131,7 +131,7 @@ def _popcount(typing: Any, word: Any) -> Any:
 # --- Myers' recurrence in lanes ----------------------------------------------------------------------
 
 TILE = 512  # bytes of masks for one symbol: eight registers of 64, whose steps do not wait for each other
-_REGISTER = 64
+WIDTH = 64  # bytes of a register
 
 
 def _advance(bits: int) -> Any:
@@ -142,7 +142,7 @@ def _advance(bits: int) -> Any:
     each pattern, its edit distance to the text less the length of the text. The two rows are the same but for
     patterns that stand for several strings: the places of the shortest, then those of the longest.
     """
-    lanes = 8 * _REGISTER // bits
+    lanes = 8 * WIDTH // bits
     lane, byte = ir.IntType(bits), ir.IntType(8)
     vector, narrow = ir.VectorType(lane, lanes), ir.VectorType(byte, lanes)
 
@@ -153,17 +153,18 @@ def _advance(bits: int) -> Any:
                 return context.make_array(signature.args[k])(context, builder, arguments[k]).data
 
             def register(base: Any, r: int) -> Any:
-                place = builder.gep(base, [ir.Constant(_INDEX, r * _REGISTER)])
+                place = builder.gep(base, [ir.Constant(_INDEX, r * WIDTH)])
                 return builder.load(builder.bitcast(place, vector.as_pointer()), align=1)
 
-            ones = ir.Constant(vector, [(1 << bits) - 1] * lanes)
-            registers = range(TILE // _REGISTER)
+            registers = range(TILE // WIDTH)
+            ones, zeros = ir.Constant(vector, [(1 << bits) - 1] * lanes), ir.Constant(vector, None)
             rises = [cgutils.alloca_once_value(builder, ones) for _ in registers]
-            falls = [cgutils.alloca_once_value(builder, ir.Constant(vector, None)) for _ in registers]
-            with cgutils.for_range(builder, arguments[2], intp=_INDEX) as step:
-                row = builder.gep(data(0), [builder.load(builder.gep(data(1), [step.index]))])
+            falls = [cgutils.alloca_once_value(builder, zeros) for _ in registers]
+
+            def step(j: Any, before: Callable[[int], tuple[Any, Any]]) -> None:
+                row = builder.gep(data(0), [builder.load(builder.gep(data(1), [j]))])
                 for r in registers:
-                    match, rise, fall = register(row, r), builder.load(rises[r]), builder.load(falls[r])
+                    match, (rise, fall) = register(row, r), before(r)
                     carried = builder.xor(builder.add(builder.and_(match, rise), rise), rise)
                     diagonal = builder.or_(builder.or_(carried, match), fall)
                     # Where the row does not rise: its complement needs no bit set when it is shifted.
@@ -173,6 +174,13 @@ def _advance(bits: int) -> Any:
                     down = builder.add(down, down)
                     builder.store(builder.or_(down, builder.and_(level, builder.not_(diagonal))), rises[r])
                     builder.store(builder.and_(diagonal, builder.not_(level)), falls[r])
+
+            begin, one = ir.Constant(_INDEX, 0), ir.Constant(_INDEX, 1)
+            # Of a first step, from a column that is known, the compiler leaves half of the operations.
+            with builder.if_then(builder.icmp_signed(">", arguments[2], begin)):
+                step(begin, lambda r: (ones, zeros))
+            with cgutils.for_range_slice(builder, one, arguments[2], one) as (j, _):
+                step(j, lambda r: (builder.load(rises[r]), builder.load(falls[r])))
             count = cgutils.get_or_insert_function(
                 builder.module, ir.FunctionType(vector, [vector]), f"llvm.ctpop.v{lanes}i{bits}"
             )
@@ -189,6 +197,65 @@ def _advance(bits: int) -> Any:
         return types.void(masks, offsets, types.int64, types.int64, types.int64, out), generate
 
     return advance
+
+
+# --- rows of bytes, interleaved ----------------------------------------------------------------------
+
+WOVEN = 32  # rows that are interleaved, a register of each at a time
+
+
+def _interleaving(forward: bool) -> Any:
+    """Return a function that interleaves some bytes of `WOVEN` rows, or takes apart what is interleaved.
+
+    It takes a matrix of bytes, the column that is the first of `WIDTH`, and where the first bytes of all rows
+    lie side by side, then all second ones, and so on.
+
+    All bytes being one sequence, its two halves are merged as in a perfect shuffle of cards. That moves the
+    highest bit in the number of each byte to the end; five times, and the number of its row has moved there.
+    """
+    merged = [place // 2 + WIDTH * (place % 2) for place in range(2 * WIDTH)]
+    halves = [*range(0, 2 * WIDTH, 2), *range(1, 2 * WIDTH, 2)]
+
+    @intrinsic
+    def interleave(typing: Any, rows: Any, first: Any, woven: Any) -> Any:
+        _refuse_strided(rows, woven)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            matrix, line = (
+                context.make_array(signature.args[k])(context, builder, arguments[k]) for k in (0, 2)
+            )
+            width = builder.extract_value(matrix.shape, 1)
+            vector = ir.VectorType(ir.IntType(8), WIDTH)
+
+            def shuffled(a: Any, b: Any, order: list[int]) -> list[Any]:
+                mask = ir.VectorType(ir.IntType(32), WIDTH)
+                parts = order[:WIDTH], order[WIDTH:]
+                return [builder.shuffle_vector(a, b, ir.Constant(mask, part)) for part in parts]
+
+            ends = [
+                [builder.add(arguments[1], builder.mul(width, ir.Constant(_INDEX, r))) for r in range(WOVEN)],
+                [ir.Constant(_INDEX, r * WIDTH) for r in range(WOVEN)],
+            ]
+            sides = [
+                [builder.bitcast(builder.gep(side.data, [k]), vector.as_pointer()) for k in several]
+                for side, several in zip((matrix, line), ends)
+            ]
+            source, target = sides if forward else sides[::-1]
+            held = [builder.load(place, align=1) for place in source]
+            for _ in range(WOVEN.bit_length() - 1):
+                if forward:
+                    pairs = zip(held[: WOVEN // 2], held[WOVEN // 2 :])
+                    held = [part for a, b in pairs for part in shuffled(a, b, merged)]
+                else:
+                    both = [shuffled(a, b, halves) for a, b in zip(held[::2], held[1::2])]
+                    held = [pair[half] for half in (0, 1) for pair in both]
+            for value, place in zip(held, target):
+                builder.store(value, place, align=1)
+            return context.get_dummy_value()
+
+        return types.void(rows, types.int64, woven), generate
+
+    return interleave
 
 
 def _counting(unequal: Any, width: int) -> Any:
@@ -412,6 +479,22 @@ plain_advance_8, plain_advance_16, plain_advance_32, plain_advance_64 = map(_pla
 
 
 @kernel
+def plain_interleave(rows: Array, first: int, woven: Array) -> None:
+    """Write the first bytes of all rows, from a column on, then the second ones, and so on."""
+    for i in range(WOVEN):
+        for j in range(WIDTH):
+            woven[j * WOVEN + i] = rows[i, first + j]
+
+
+@kernel
+def plain_take_apart(rows: Array, first: int, woven: Array) -> None:
+    """Write to the rows, from a column on, what `plain_interleave` makes of them."""
+    for i in range(WOVEN):
+        for j in range(WIDTH):
+            rows[i, first + j] = woven[j * WOVEN + i]
+
+
+@kernel
 def plain_count_unequal(x: Array, y: Array) -> int:
     """Count the places in which two rows differ."""
     count = 0
@@ -450,6 +533,7 @@ if COMPILED:
     greatest_magnitude = _reduction(_magnitude, _greater)
     popcount = _popcount
     advance_8, advance_16, advance_32, advance_64 = map(_advance, (8, 16, 32, 64))
+    interleave, take_apart = _interleaving(forward=True), _interleaving(forward=False)
     count_unequal = _counting(_unequal_numbers, 64)
     count_unequal_bits = _counting(_unequal_bits, 32)
     eight_beyond = _eight_beyond
@@ -460,6 +544,7 @@ else:
     greatest_magnitude = plain_greatest_magnitude
     popcount = plain_popcount
     advance_8, advance_16, advance_32, advance_64 = map(_plain_advance, (8, 16, 32, 64))
+    interleave, take_apart = plain_interleave, plain_take_apart
     count_unequal = plain_count_unequal
     count_unequal_bits = plain_count_unequal_bits
     eight_beyond = plain_eight_beyond

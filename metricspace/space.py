@@ -10,7 +10,8 @@ Each metric brings a class of named arrays, and registers with it
   ``span_at_least``, if it has one for many objects in a row,
 - ``estimate`` and ``settle``, if it has a cheaper value near the canonical one: `estimate` decides
   which objects are looked at more closely, `settle` turns it into the canonical distance,
-- ``batches`` and ``estimates``, if it measures many objects together for less than one at a time.
+- ``batches`` and ``estimates``, if it measures many objects together for less than one at a time, and
+  ``fill_block``, if the distances of several queries to all of many objects take less still.
 
 Queries are a space of the same class as the objects. A query prepared from the objects themselves
 therefore serves construction, insertion and joins without another function.
@@ -24,7 +25,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .interleaved import Loom, put_in_order, weave
 from .kernels import Array, generic, kernel
+from .simd import WOVEN
 
 
 class RowSpace(NamedTuple):
@@ -116,6 +119,15 @@ def estimates(space: Any, first: int, query: Any, limit: float, out: Array, plac
 
 
 @generic
+def fill_block(space: Any, start: int, queries: Any, first: int, last: int, room: Room, out: Array) -> Any:
+    """Write the canonical distances of queries `first` to `last` to consecutive objects, from `start` on.
+
+    Each query has a row of `out`, which may be of any type that holds the distances. Who asks has `BLOCK`
+    objects in mind, from a multiple of that on, or what is left at the end.
+    """
+
+
+@generic
 def home(space: Any, query: Any) -> Any:
     """Return an object with which a scan had best begin, because near ones are likely to lie about it."""
 
@@ -200,36 +212,41 @@ def _(space: RowSpace, queries: RowSpace, i: int, room: Room) -> Any:
     return RowQuery(queries.rows[i])
 
 
-@kernel
-def fill_distances(
-    space: Any,
-    queries: Any,
-    first: int,
-    last: int,
-    columns: Array,
-    room: Room,
-    found: Array,
-    places: Array,
-    out: Array,
-) -> None:
-    """Write the canonical distances of queries `first` to `last` to all objects.
-
-    Object j goes to column ``columns[j]``; ``found`` and ``places`` have room for `BLOCK` of them.
-    """
+@fill_block.of(object)
+def _(space: Any, start: int, queries: Any, first: int, last: int, room: Room, out: Array) -> None:
     for i in range(first, last):
-        query = prepare(space, queries, i, room)
-        if not batches(space):
-            for j in range(columns.shape[0]):
-                out[i, columns[j]] = distance(space, j, query)
-            continue
-        for start in range(0, columns.shape[0], BLOCK):
-            size = min(BLOCK, columns.shape[0] - start)
-            _, near, _ = estimates(space, start, query, np.inf, found[:size], places)
-            for k in range(near):
-                slot = start + places[k]
-                out[i, columns[slot]] = settle(space, slot, query, found[k])
+        query, row = prepare(space, queries, i, room), out[i - first]
+        for j in range(row.shape[0]):
+            row[j] = distance(space, start + j, query)
+
+
+@kernel
+def fill_distances(space: Any, queries: Any, first: int, last: int, room: Room, out: Array) -> None:
+    """Write the canonical distances of queries `first` to `last` to all objects: a row for each of these."""
+    for start in range(0, out.shape[1], BLOCK):
+        stop = min(start + BLOCK, out.shape[1])
+        fill_block(space, start, queries, first, last, room, out[:, start:stop])
         if room.fault[0] != 0:
             return
+
+
+@kernel
+def fill_in_order(
+    space: Any, queries: Any, first: int, last: int, places: Array, room: Room, loom: Loom, out: Array
+) -> None:
+    """Write the distances of queries `first` to `last`, that to object ``places[j]`` in column j.
+
+    They are whole numbers that fit into a byte.
+    """
+    for above in range(first, last, WOVEN):
+        below = min(above + WOVEN, last)
+        for start in range(0, places.shape[0], BLOCK):
+            stop = min(start + BLOCK, places.shape[0])
+            fill_block(space, start, queries, above, below, room, loom.rows[:, : stop - start])
+            weave(loom, start, stop)
+            if room.fault[0] != 0:
+                return
+        put_in_order(loom, places, out[above - first : below - first])
 
 
 # --- two metrics --------------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ measures an object only when nothing nearer is left to look at.
 
 A kernel allocates nothing. When the frontier has no room for what one node may offer, the traversal says
 so before it touches anything; Python enlarges the desk, and the traversal goes on where it was. So it is
-with the results of a range.
+with the results of a range. It also pauses after so many distances if it is told to, so that several
+queries can take turns and learn from each other (`queries.sifting`).
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from .answer import (
     BROWSE,
     COST,
     FOUND,
+    NOTED,
+    SIFT,
     Answer,
     admissible,
     admit_of,
@@ -56,7 +59,7 @@ from .space import (
 DEPTH_FIRST, BEST_FIRST = 0, 1
 
 # How a traversal ended.
-DONE, MORE_FRONTIER, MORE_RESULTS, STOPPED = 0, 1, 2, 3
+DONE, MORE_FRONTIER, MORE_RESULTS, STOPPED, PAUSED = 0, 1, 2, 3, 4
 
 # Desk.wholes
 SIZE = 0  # entries in the frontier
@@ -65,6 +68,7 @@ ORDER = 2  # depth first or best first
 POOL = 3  # objects in the pool of a table
 STOP = 4  # set from outside to interrupt
 VISITED = 5  # nodes expanded
+REST = 6  # pause after a node for which so many distances are reached; 0 for never
 
 # Desk.tally
 NODES, OBJECTS = 0, 1
@@ -98,7 +102,7 @@ def make_desk(fanout: int, nodes: int, pool: int) -> Desk:
         np.zeros(max(nodes, 1)),
         np.zeros(pool),
         np.zeros(pool, np.int64),
-        np.zeros(6, np.int64),
+        np.zeros(7, np.int64),
         np.zeros((2, len(REASONS)), np.int64),
         np.zeros(1),
         fanout,
@@ -158,6 +162,9 @@ def reckon(space: Any, slot: int, query: Any, answer: Answer) -> float:
 @kernel
 def probe(space: Any, slot: int, query: Any, answer: Answer, desk: Desk) -> None:
     """Measure an object for the answer alone: a distance beyond its radius need not be known."""
+    if answer.kind == SIFT:
+        answer.mask[slot] = NOTED
+        return
     answer.wholes[COST] += 1
     d = estimate_within(space, slot, query, admit_of(answer, slot))
     offer_measured(space, slot, d, query, answer, desk)
@@ -313,6 +320,7 @@ def traverse(tree: Any, space: Any, query: Any, answer: Answer, desk: Desk, faul
         desk.wholes[BASE] = 0
         desk.bound[0] = 0.0
         begin(tree, space, query, answer, desk)
+    before = answer.wholes[COST]
     while desk.wholes[SIZE] > 0:
         if desk.wholes[STOP] != 0 or fault[0] != 0:
             return STOPPED
@@ -320,6 +328,9 @@ def traverse(tree: Any, space: Any, query: Any, answer: Answer, desk: Desk, faul
             return MORE_FRONTIER
         if crowded(answer, desk):
             return MORE_RESULTS
+        if 0 < desk.wholes[REST] <= answer.wholes[COST] and before < answer.wholes[COST]:
+            return PAUSED
+        before = answer.wholes[COST]
         if desk.items[0] >> _TAG == _MEASURED and answer.kind == BROWSE:
             if answer.wholes[FOUND] == answer.positions.shape[0]:
                 return DONE

@@ -30,6 +30,33 @@ def test_every_object_lives_somewhere_or_there_are_no_nodes(index):
     assert (anatomy.greatest_below(values) == expected).all()
 
 
+def test_what_lies_below_a_node_is_a_span(index):
+    anatomy = index._anatomy()
+    spans, random = anatomy.spans, np.random.default_rng(2)
+    assert sorted(spans.order) == list(range(600))
+    below = np.zeros((len(anatomy.parents), 600), bool)
+    for slot, node in enumerate(anatomy.homes):
+        while node >= 0:
+            below[node, slot] = True
+            node = anatomy.parents[node]
+    chosen = random.random(600) < 0.3
+    for _ in range(5 if len(below) else 0):
+        nodes = random.choice(len(below), min(4, len(below)), replace=False)
+        nodes = nodes[below[nodes].any(axis=1)]
+        sizes, counts = spans.tally(nodes, chosen)
+        assert sizes.tolist() == below[nodes].sum(axis=1).tolist()
+        assert counts.tolist() == below[nodes][:, chosen].sum(axis=1).tolist()
+        assert (spans.below(nodes) == below[nodes].any(axis=0)).all()
+
+
+def test_spans_without_what_was_removed():
+    anatomy = Anatomy(np.array([1, -1, 3, 1, 0]), np.array([-1, 0, 0, 2]))
+    spans = anatomy.spans
+    assert spans.order.tolist() == [4, 0, 3, 2, 1]
+    assert spans.start.tolist() == [0, 1, 3, 3]
+    assert spans.stop.tolist() == [4, 3, 4, 4]
+
+
 def test_levels():
     anatomy = Anatomy(np.array([3, 3, 2]), np.array([-1, 0, 0, 1]))
     assert anatomy.levels.tolist() == [0, 1, 1, 2]

@@ -125,6 +125,15 @@ def test_bench(words, tmp_path):
     assert all(row["recall"] == row["precision"] == 1 for row in rows if row["exact"])
 
 
+def test_bench_of_all_structures(words, tmp_path):
+    file = tmp_path / "bench.json"
+    run("bench", "--data", words, "--structures", "all", "--queries", 3, "--k", 2, "--json", file)
+    rows = json.loads(file.read_text())["rows"]
+    able = {cls.__name__ for cls in ms.indexes().values() if cls.needs in (None, "triangle")}
+    assert {row["structure"] for row in rows} == able
+    assert all(row["recall"] == 1 for row in rows)
+
+
 def test_bench_generates_vectors():
     result = json.loads(
         run(

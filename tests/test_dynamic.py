@@ -57,13 +57,13 @@ def test_a_failing_metric_changes_nothing(dynamic):
             raise RuntimeError("no")
         return float(abs(len(a) - len(b)))
 
-    index = dynamic(ms.Metric(apart)).fit(["a" * i for i in range(1, 61)])
+    index = dynamic(ms.Metric(apart)).fit(["a" * i for i in range(1, 101)])  # more than a bucket holds
     with pytest.raises(RuntimeError):
-        index.add(["a" * 70, "no", "a" * 80])
-    assert index.n_objects == 60
-    assert index.knn(["a" * 90], 3).positions.tolist() == [[59, 58, 57]]
-    assert index.add(["a" * 88]).tolist() == [60]
-    assert index.knn(["a" * 90], 2).positions.tolist() == [[60, 59]]
+        index.add(["a" * 110, "no", "a" * 120])
+    assert index.n_objects == 100
+    assert index.knn(["a" * 130], 3).positions.tolist() == [[99, 98, 97]]
+    assert index.add(["a" * 128]).tolist() == [100]
+    assert index.knn(["a" * 130], 2).positions.tolist() == [[100, 99]]
 
 
 def test_reaches_follow(dynamic):

@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 
 import metricspace as ms
-from metricspace import lanes
+from metricspace import interleaved, lanes
 from metricspace.metrics import sequences
+from metricspace.simd import WOVEN
 from metricspace.space import BLOCK
 from tests import naive
+
+MANY = "".join(map(chr, range(0x4E00, 0x4E00 + 3000)))
 
 
 def _strings(seed, count, longest, letters="abcdé日"):
@@ -80,6 +83,69 @@ def test_distances_come_in_the_order_of_insertion():
     assert (scan.distances(many[:40], n_jobs=2) == scan.distances(many[:40], n_jobs=1)).all()
 
 
+def _by_tree(queries, strings):
+    found = ms.VPTree("levenshtein").fit(strings).range(queries, np.inf)
+    shape = len(queries), len(strings)
+    matrix = np.empty(shape)
+    np.put_along_axis(matrix, found.positions.reshape(shape), found.distances.reshape(shape), axis=1)
+    return matrix
+
+
+# Blocks of objects and rows on a loom, whole, nearly so and barely more; a few rows need no loom.
+@pytest.mark.parametrize(
+    ("objects", "queries"),
+    [(1, 40), (2, 1), (BLOCK - 1, 7), (BLOCK, 32), (BLOCK + 1, 33), (3 * BLOCK + 77, 8), (700, 65)],
+)
+@pytest.mark.parametrize("symbols", ["abc", MANY[:300], MANY], ids=len)
+def test_matrices_of_any_type_and_size(objects, queries, symbols):
+    strings = [*_strings(objects, objects, 20, symbols), "", symbols[0] * 64, symbols[1] * 65]
+    asked = [*_strings(queries, queries - 1, 20, symbols + "?"), symbols[0] * 70]
+    expected, metric = _by_tree(asked, strings), ms.metric("levenshtein")
+    scan = ms.LinearScan(metric).fit(strings)
+    for dtype in (np.uint8, np.int16, np.uint64, np.float32, np.float64):
+        for jobs in (1, 3):
+            for found in (
+                scan.distances(asked, dtype=dtype, n_jobs=jobs),
+                metric.pairwise(asked, strings, dtype=dtype, n_jobs=jobs),
+            ):
+                assert found.dtype == dtype
+                assert (found == expected).all()
+    assert scan.distances(asked).dtype == metric.pairwise(asked, strings).dtype == np.float64
+    assert scan.distances([], dtype=np.uint8).shape == (0, len(strings))
+
+
+@pytest.mark.parametrize("longest", [255, 256, 300])
+def test_distances_beyond_a_byte(longest):
+    strings = [*_strings(7, 600, 12), "x" * longest]
+    scan, queries = ms.LinearScan("levenshtein").fit(strings), _strings(8, 40, 12)
+    expected = _by_tree(queries, strings)
+    assert (scan.distances(queries, dtype=np.uint16) == expected).all()
+    assert (scan.distances(queries) == expected).all()
+    if longest > 255:
+        with pytest.raises(ms.errors.InvalidArgument, match=f"up to {longest}, .* uint16 holds them"):
+            scan.distances(queries, dtype=np.uint8)
+    else:
+        assert (scan.distances(queries, dtype="u1") == expected).all()
+    with pytest.raises(ms.errors.InvalidArgument, match=f"up to {longest}, "):
+        scan.distances(queries, dtype=np.int8)
+
+
+@pytest.mark.parametrize("columns", [1, BLOCK, 2 * BLOCK + 13])
+@pytest.mark.parametrize("rows", [1, WOVEN - 1, WOVEN])
+def test_columns_are_put_in_order(columns, rows):
+    random = np.random.default_rng(columns)
+    given = random.integers(0, 256, (rows, columns))
+    loom, places = interleaved.make_loom(columns, BLOCK), random.permutation(columns)
+    for start in range(0, columns, BLOCK):
+        stop = min(start + BLOCK, columns)
+        loom.rows[:rows, : stop - start] = given[:, start:stop]
+        interleaved.weave(loom, start, stop)
+    for dtype in (np.uint8, np.int32, np.float64):
+        out = np.zeros((rows, columns), dtype)
+        interleaved.put_in_order(loom, places, out)
+        assert (out == given[:, places]).all()
+
+
 def test_what_is_derived_is_made_once_and_counted():
     held = ms.metric("levenshtein").objects(_strings(4, 3000, 30))
     before, made = held.nbytes, []
@@ -106,6 +172,22 @@ def test_real_words_take_little_more_than_their_codes(data):
     made = lanes.in_lanes(held.starts, held.codes, held.alphabet)
     assert len(made) == 2
     assert sum(array.nbytes for part in made for array in part) < 4 * held.codes.nbytes
+
+
+@pytest.mark.parametrize("symbols", ["ab", "abcdefghijklmnop", MANY], ids=len)
+@pytest.mark.parametrize("longest", [1, 10, 40, 100])
+def test_lanes_count_before_they_are_made(symbols, longest):
+    metric = ms.metric("levenshtein")
+    scan = ms.LinearScan(metric).fit(_strings(6, 5000, longest, symbols))
+    held = scan._objects
+    made = sum(array.nbytes for part in sequences._lanes(held) for array in part[4:])
+    needed = metric.bytes_derived(held, scan=True) - metric.bytes_derived(held)
+    assert made <= needed
+    if longest > 1 and len(symbols) < 3000:  # of thousands none are made, and of single letters few
+        assert needed <= 2 * made
+    with pytest.raises(ms.errors.TooLarge, match="max_bytes"):
+        ms.LinearScan(metric, max_bytes=held.nbytes + made).fit(held.give(np.arange(5000)))
+    ms.VPTree(metric, max_bytes=held.nbytes + 64 * 5000).fit(held.give(np.arange(5000)))
 
 
 def test_a_scan_derives_once_and_only_when_it_is_asked(monkeypatch):

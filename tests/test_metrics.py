@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import metricspace as ms
-from metricspace.errors import NotAMetric
+from metricspace.errors import InvalidArgument, NotAMetric, WrongType
 from tests import naive
 from tests.workloads import COSTS, truth
 
@@ -115,6 +115,60 @@ def test_the_order_of_two_batches_does_not_matter():
     assert manhattan.distance([0.1], [0]) == manhattan.distance([0], [0.1]) == 0.1
     single, double = np.float32([[0.1, 3.0]]), np.array([[0.1, 3.0]])
     assert (manhattan.pairwise(single, double) == manhattan.pairwise(double, single).T).all()
+
+
+CODES = np.random.default_rng(5).integers(0, 3, (40, 300), np.uint8)
+TEXTS = ["", "a", "kitten", "sitting", "x" * 200]
+TREES = ["{a{b}{c}}", "{a}", "{c{c{c}}}"]
+WHOLE = [  # distances that are whole numbers, and a type in which they may not fit
+    ("hamming", {}, CODES, np.uint8),
+    ("hamming_bits", {}, CODES > 1, np.uint8),
+    ("levenshtein", {}, TEXTS, np.int8),
+    ("tree_edit", {}, [*TREES, "{a" * 150 + "}" * 150], np.uint8),
+    ("hausdorff", {"ground": "levenshtein"}, [TEXTS[:2], TEXTS[1:]], np.int8),
+]
+
+
+@pytest.mark.parametrize(("name", "params", "objects", "small"), WHOLE)
+def test_whole_distances_in_any_type_that_holds_them(name, params, objects, small):
+    metric = ms.metric(name, **params)
+    expected = metric.pairwise(objects)
+    for dtype in (np.uint16, np.int32, np.uint64, "f4", None):
+        found = metric.pairwise(objects, dtype=dtype)
+        assert found.dtype == np.dtype(dtype)
+        assert (found == expected).all()
+    with pytest.raises(InvalidArgument, match=rf"{name} may be up to \d+, too large for {np.dtype(small)}"):
+        metric.pairwise(objects, dtype=small)
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "objects"),
+    [
+        ("euclidean", {}, CODES),
+        ("jaccard", {}, [{1, 2}, {2, 3}]),
+        ("jaccard", {}, CODES > 1),
+        ("levenshtein", {"insert": 1.5}, TEXTS),
+        ("tree_edit", {"replace": 0.5}, TREES),
+        ("precomputed", {}, np.zeros((3, 3))),
+        (lambda a, b: abs(len(a) - len(b)), {}, TEXTS),
+    ],
+)
+def test_other_distances_in_single_precision_but_not_in_integers(name, params, objects):
+    metric = ms.metric(name, **params)
+    found = metric.pairwise(objects, dtype=np.float32)
+    assert found.dtype == np.float32
+    assert (found == metric.pairwise(objects).astype(np.float32)).all()
+    with pytest.raises(InvalidArgument, match="need not be whole numbers"):
+        metric.pairwise(objects, dtype=np.int64)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.longdouble, complex, bool, ">f8", ">i4", "U3", object])
+def test_types_that_take_no_distances(dtype):
+    for metric in map(ms.metric, ("levenshtein", lambda a, b: 0.0)):
+        with pytest.raises(InvalidArgument, match="expected dtype float64, float32 or an integer type"):
+            metric.pairwise(TEXTS, dtype=dtype)
+        with pytest.raises(WrongType, match="data type"):
+            metric.pairwise(TEXTS, dtype="many")
 
 
 @pytest.mark.parametrize(("name", "most"), [("weighted_jaccard", 1.0), ("jensenshannon", np.sqrt(np.log(2)))])

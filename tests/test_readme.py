@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from metricspace.dynamic import DynamicIndex
+
 ROOT = pathlib.Path(__file__).parents[1]
 
 
@@ -24,13 +26,10 @@ def test_the_readme_runs(tmp_path, monkeypatch):
     assert (tmp_path / "vectors.index").exists()
 
 
-METRICS = [page for page in sorted((ROOT / "docs" / "metrics").glob("*.md")) if page.stem != "README"]
+METRICS = sorted((ROOT / "docs" / "metrics").glob("*.md"))
 STRUCTURES = sorted((ROOT / "docs" / "structures").glob("*.md"))
-PAGES = [
-    *METRICS,
-    *STRUCTURES,
-    *(ROOT / "docs" / f"{name}.md" for name in ("queries", "joins", "complex", "reverse")),
-]
+QUERIES = [ROOT / "docs" / f"{name}.md" for name in ("queries", "joins", "complex", "reverse")]
+PAGES = [*METRICS, *STRUCTURES, *QUERIES]
 
 
 def test_every_metric_has_its_laws_on_the_page():
@@ -45,6 +44,24 @@ def test_every_metric_has_its_laws_on_the_page():
         assert ms.metric(name, **params.get(name, {})).laws.hilbert == stated[name], name
 
 
-@pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
+def test_every_structure_has_its_page_and_picture():
+    import metricspace as ms
+
+    folder = ROOT / "docs" / "structures"
+    gallery = (folder / "README.md").read_text(encoding="utf-8")
+    for key, structure in ms.indexes().items():
+        page = (folder / f"{key}.md").read_text(encoding="utf-8")
+        assert f"(`{key}`)" in page.splitlines()[0]
+        for part in ("## Idea", "## Search", "## Parameters", "## Source", f"<!-- structure:{key} -->"):
+            assert part in page, (key, part)
+        own = set(structure().params()) - {"metric", "seed", "max_bytes"}
+        assert own == set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)), key
+        assert f"({key}.md)" in gallery
+        dynamic = issubclass(structure, DynamicIndex)
+        assert bool(re.search(rf"^\| \[`{key}`\].*✓ \|$", gallery, re.MULTILINE)) == dynamic, key
+        assert (ROOT / "docs" / "images" / "structures" / f"{key}.png").exists()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[f"{page.parent.stem}/{page.stem}" for page in PAGES])
 def test_the_pages_run(page):
     assert len(run(page)) > 1

@@ -68,6 +68,24 @@ def test_lanes_equal_their_twins(bits):
         assert fast.tolist() == plain.tolist()
 
 
+@pytest.mark.parametrize(
+    ("interleave", "take_apart"),
+    [(simd.interleave, simd.take_apart), (simd.plain_interleave, simd.plain_take_apart)],
+    ids=["primitive", "twin"],
+)
+def test_rows_are_interleaved_and_taken_apart(interleave, take_apart):
+    rows = np.random.default_rng(0).integers(0, 256, (simd.WOVEN, 3 * simd.WIDTH + 5), np.uint8)
+    for first in (0, 7, 2 * simd.WIDTH + 5):
+        woven, again = np.zeros(rows.size, np.uint8), np.zeros_like(rows)
+        kernel(lambda *given: interleave(*given))(rows, first, woven)
+        part = rows[:, first : first + simd.WIDTH]
+        assert (woven[: part.size] == part.T.ravel()).all()
+        assert not woven[part.size :].any()
+        kernel(lambda *given: take_apart(*given))(again, first, woven)
+        assert (again[:, first : first + simd.WIDTH] == part).all()
+        assert again.sum(dtype=int) == part.sum(dtype=int)
+
+
 @pytest.mark.skipif(not COMPILED, reason="the plain twins stand in for the primitives")
 @pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.int64])
 def test_counts_are_the_same(dtype):

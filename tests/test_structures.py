@@ -16,59 +16,6 @@ def clustered(n, d=8, seed=0):
 X, Q = clustered(2100)[:2000], clustered(2100)[2000:]
 
 
-def test_vptree_bands_and_paths():
-    index = ms.VPTree(leaf_size=5, paths=3).fit(X[:400])
-    tree, rows = index._tree, index._objects.rows
-
-    def distances(slot, start, stop):
-        return [naive.euclidean(rows[slot], row) for row in rows[start:stop]]
-
-    covered = np.zeros(400, int)
-    for node in range(len(tree.near)):
-        start, stop = tree.start[node], tree.stop[node]
-        if tree.near[node] >= 0:
-            covered[start] += 1
-            sizes = []
-            for side, child in enumerate((tree.near[node], tree.far[node])):
-                assert tree.parent[child] == node
-                d = distances(start, tree.start[child], tree.stop[child])
-                np.testing.assert_allclose(
-                    [min(d), max(d)], tree.band[node, 2 * side : 2 * side + 2], rtol=1e-5
-                )
-                sizes.append(len(d))
-            assert sum(sizes) == stop - start - 1
-            assert abs(sizes[0] - sizes[1]) <= 1
-            continue
-        covered[start:stop] += 1
-        ancestor = tree.parent[node]
-        for level in range(tree.level[node] - 1, tree.level[node] - 4, -1):
-            kept = tree.path[level % 3, start:stop]
-            np.testing.assert_allclose(kept, distances(tree.start[ancestor], start, stop), rtol=1e-5)
-            ancestor = tree.parent[ancestor]
-    assert (covered == 1).all()
-    assert sorted(index._order.tolist()) == list(range(400))
-
-
-def test_ghtree_sides():
-    index = ms.GHTree(leaf_size=4).fit(X[:400])
-    tree, rows = index._tree, index._objects.rows
-    for node in np.flatnonzero(tree.near_first >= 0):
-        start = tree.start[node]
-        for own, other, child in (
-            (start, start + 1, tree.near_first[node]),
-            (start + 1, start, tree.near_second[node]),
-        ):
-            for row in rows[tree.start[child] : tree.stop[child]]:
-                assert naive.euclidean(row, rows[own]) <= naive.euclidean(row, rows[other]) * (1 + 1e-5)
-    assert sorted(index._order.tolist()) == list(range(400))
-
-
-def test_ghtree_shares_out_duplicates():
-    index = ms.GHTree().fit(np.ones((4096, 2)))
-    assert len(index._tree.start) < 1200
-    assert index.build_cost < 4096 * 2 * 13
-
-
 def test_laesa_and_aesa_tables():
     laesa = ms.LAESA(pivots=7, selection="farthest").fit(X[:300])
     pivots, table = laesa._tree.pivots, laesa._tree.table
@@ -85,15 +32,53 @@ def test_laesa_and_aesa_tables():
 # change of more than a tenth either way is a change of the pruning and should be looked at.
 COSTS = {
     "aesa": (1999000, 51.4, 24.8),
+    "bisector": (35294, 86.5, 74.3),
+    "bktree": (6803, 72.2, 64.8),
+    "clusters": (61549, 101.5, 84.7),
+    "dindex": (57662, 63.7, 34.2),
     "ept": (265856, 92.8, 65.7),
-    "ghtree": (36930, 207.2, 137.5),
+    "fhqtree": (33024, 69.5, 43.2),
+    "fqarray": (40880, 76.3, 53.2),
+    "fqtree": (16342, 86.8, 72.6),
+    "ghtree": (35294, 86.7, 74.5),
+    "gnat": (70686, 82.7, 51.8),
     "laesa": (111616, 81.8, 51.9),
     "linear": (0, 2000.0, 2000.0),
-    "mtree": (80013, 339.9, 130.9),
+    "monotonous": (20186, 75.8, 67.8),
+    "mtree": (80013, 205.2, 130.9),
+    "mvptree": (11877, 75.9, 38.2),
+    "mwvptree": (6837, 80.7, 41.7),
     "ptolemaic": (112640, 68.5, 40.8),
+    "roaesa": (1999000, 51.4, 24.8),
+    "shapiro": (79616, 66.9, 37.0),
     "simplex": (66640, 18.9, 10.2),
+    "tlaesa": (132923, 81.8, 51.9),
+    "voronoi": (25564, 76.1, 65.6),
+    "vpforest": (14606, 90.4, 42.5),
     "vptree": (13704, 78.0, 45.7),
 }
+
+
+def test_tlaesa_covers_and_measures_what_laesa_does():
+    index, laesa = ms.TLAESA(leaf_size=8).fit(X), ms.LAESA().fit(X)
+    tree, rows = index._tree, index._objects.rows
+    for node in np.flatnonzero(tree.centre >= 0):
+        away = np.linalg.norm(rows[tree.start[node] : tree.stop[node]] - rows[tree.centre[node]], axis=1)
+        assert (away <= tree.radius[node] * (1 + 1e-5)).all()
+    np.testing.assert_allclose(
+        tree.table, naive.matrix(naive.euclidean, rows, rows[tree.pivots]), rtol=1e-5, atol=1e-6
+    )
+    assert sorted(index._order[tree.pivots].tolist()) == sorted(laesa._tree.pivots.tolist())
+    assert (index.knn(Q, 10).cost == laesa.knn(Q, 10).cost).all()
+    assert (index.range(Q, 0.8).cost == laesa.range(Q, 0.8).cost).all()
+
+
+def test_roaesa_measures_what_aesa_does():
+    aesa, reduced = ms.AESA().fit(X[:500]), ms.ROAESA().fit(X[:500])
+    assert (np.diff(reduced._tree.sorted) >= 0).all()
+    assert (reduced._tree.sorted == reduced._tree.matrix[0, reduced._tree.by_distance]).all()
+    assert abs(aesa.knn(Q, 5).cost - reduced.knn(Q, 5).cost).max() <= 2
+    assert (np.abs(aesa.range(Q, 0.8).cost - reduced.range(Q, 0.8).cost) <= 2).all()
 
 
 @pytest.mark.parametrize("key", COSTS)
@@ -126,8 +111,5 @@ def test_no_more_than_one_copy_of_the_objects(structure):
     rows = index._objects.rows
     assert rows.flags.c_contiguous
     assert rows.nbytes == X.nbytes
-    assert (
-        not any(array.nbytes >= X.nbytes for array in index._tree if isinstance(array, np.ndarray))
-        or "table" in structure.arrays._fields
-        or structure in (ms.AESA, ms.MTree)
-    )
+    arrays = [array for array in index._tree if isinstance(array, np.ndarray)]
+    assert not any(array.shape == X.shape and (np.sort(array, 0) == np.sort(X, 0)).all() for array in arrays)

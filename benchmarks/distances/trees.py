@@ -11,7 +11,7 @@ import numpy as np
 
 import metricspace as ms
 from benchmarks.runner import alternate
-from benchmarks.workloads import DATA
+from benchmarks.workloads import DATA, trees
 
 LARGEST = 60  # nodes
 TARGET = 50.0  # times as fast as either
@@ -19,8 +19,8 @@ TARGET = 50.0  # times as fast as either
 
 def rows(small: bool = False) -> list[dict[str, Any]]:
     """Compare all pairs of a few trees; every contender has them in its own form beforehand."""
-    name, trees = _trees()
-    few = [trees[i] for i in np.random.default_rng(0).permutation(len(trees))[: 8 if small else 24]]
+    name, found = _trees()
+    few = [found[i] for i in np.random.default_rng(0).permutation(len(found))[: 8 if small else 24]]
     queries, objects = few[: len(few) // 3], few[len(few) // 3 :]
     pairs = len(queries) * len(objects)
     metric = ms.metric("tree_edit")
@@ -49,11 +49,8 @@ def rows(small: bool = False) -> list[dict[str, Any]]:
 
 def _trees() -> tuple[str, list[str]]:
     """Return trees of at most `LARGEST` nodes in bracket notation."""
-    path = DATA / "python_stdlib_ast.tsv"
-    if path.is_file():
-        lines = path.read_text(encoding="utf-8").splitlines()
-        trees = [line.partition("\t")[2] for line in lines]
-        return "syntax trees of Python functions", [tree for tree in trees if tree.count("{") <= LARGEST]
+    if DATA.is_dir():
+        return "syntax trees of Python functions", trees(DATA, LARGEST)
     random = np.random.default_rng(0)
     return "random trees", [_random(random, int(random.integers(10, LARGEST))) for _ in range(100)]
 

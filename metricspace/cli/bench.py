@@ -46,7 +46,10 @@ def bench(
     structure: Annotated[
         list[str] | None,
         typer.Option(
-            help=f"One of {', '.join(indexes())}; may be repeated. By default all.", show_default=False
+            "--structure",
+            "--structures",
+            help=f"One of {', '.join(indexes())}, or all, as by default; may be repeated.",
+            show_default=False,
         ),
     ] = None,
     n: Annotated[int, typer.Option(help="Objects to take from the data.", min=4)] = 10_000,
@@ -67,12 +70,13 @@ def bench(
 
     Example:
 
-    $ metricspace bench --data words.txt --n 20000 --structure vptree --structure laesa
+    $ metricspace bench --data words.txt --n 20000 --structures all
     """
     out = console(json)
     kind, objects = ("vectors", clustered(n, seed)) if data is None else read_objects(data)
     taken, asked = hold_out(_sample(objects, n, seed), queries, seed)
-    structures = [structure_named(key) for key in structure or indexes()]
+    keys = indexes() if "all" in (structure or ["all"]) else structure or []
+    structures = [structure_named(key) for key in keys]
     results = []
     for name in metric or [DEFAULT_METRICS[kind]]:
         measured = parse_metric(name)
@@ -88,7 +92,7 @@ def bench(
                 with out.status(f"{cls.__name__} under {name}"):
                     index.fit(taken)
                     rows += [compared.measure(index, question) for question in questions]
-            except (NotAMetric, TooLarge) as error:
+            except (TooLarge, NotAMetric) as error:
                 out.print(f"[yellow]left out:[/] {error}")
         rho = intrinsic_dimension(measured, taken, seed)
         shown = "" if rho is None else f", intrinsic dimension {rho:.1f}"

@@ -31,6 +31,7 @@ def info(index_file: IndexArgument, json: JsonOption = None) -> None:
 
 def show(index: BaseIndex, file: pathlib.Path, out: Console, json_file: pathlib.Path | None) -> None:
     """Print what there is to know about an index, and write it as JSON."""
+    statistics = index.statistics()
     known = {
         "structure": index.key,
         "params": {
@@ -43,6 +44,9 @@ def show(index: BaseIndex, file: pathlib.Path, out: Console, json_file: pathlib.
         "bytes": index.nbytes,
         "file_bytes": file.stat().st_size,
         "build_distances": index.build_cost,
+        "nodes": statistics.nodes,
+        "leaves": statistics.leaves,
+        "depth": statistics.depth,
     }
     table = Table(box=box.SIMPLE, show_header=False)
     for name, value in known.items():

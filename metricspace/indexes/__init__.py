@@ -1,23 +1,55 @@
 """The structures, one file each; importing this package makes their keys known."""
 
 from .aesa import AESA
+from .bisector import BisectorTree
+from .bktree import BKTree
+from .clusters import ListOfClusters
+from .dindex import DIndex
 from .ept import ExtremePivots
+from .fhqtree import FHQTree
+from .fqarray import FQArray
+from .fqtree import FQTree
 from .ghtree import GHTree
+from .gnat import GNAT
 from .laesa import LAESA
 from .linear import LinearScan
+from .monotonous import MonotonousBisectorTree
 from .mtree import MTree
+from .mvptree import MVPTree
+from .mwvptree import MultiwayVPTree
 from .ptolemaic import PtolemaicTable
+from .roaesa import ROAESA
+from .shapiro import ShapiroList
 from .simplex import NSimplex
+from .tlaesa import TLAESA
+from .voronoi import VoronoiTree
+from .vpforest import VPForest
 from .vptree import VPTree
 
 __all__ = [
     "AESA",
+    "GNAT",
     "LAESA",
+    "ROAESA",
+    "TLAESA",
+    "BKTree",
+    "BisectorTree",
+    "DIndex",
     "ExtremePivots",
+    "FHQTree",
+    "FQArray",
+    "FQTree",
     "GHTree",
     "LinearScan",
+    "ListOfClusters",
     "MTree",
+    "MVPTree",
+    "MonotonousBisectorTree",
+    "MultiwayVPTree",
     "NSimplex",
     "PtolemaicTable",
+    "ShapiroList",
+    "VPForest",
     "VPTree",
+    "VoronoiTree",
 ]

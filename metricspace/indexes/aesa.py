@@ -21,11 +21,12 @@ import numpy as np
 
 from ..answer import Answer
 from ..bounds import OBJECT_PIVOT, OWN, object_pivot
-from ..construction import COST, DONE, Construction
-from ..filtering import keep, offer_pool
+from ..construction import Construction
+from ..distances import all_distances
+from ..filtering import keep_least_first, offer_pool
 from ..index import BaseIndex
-from ..kernels import Array, kernel
-from ..space import Room, at_least, estimate, prepare
+from ..kernels import Array
+from ..space import at_least
 from ..traversal import POOL, Desk, begin, expand, make_desk, measure
 
 
@@ -44,16 +45,6 @@ def _(tree: DistanceMatrix, space: Any, query: Any, answer: Answer, desk: Desk) 
     offer_pool(answer, desk)
 
 
-@kernel
-def keep_least_first(desk: Desk, size: int, slot: int, bound: float, reason: int, answer: Answer) -> int:
-    """Put an object into the pool as `keep` does, but in front if none has a lower bound."""
-    kept = keep(desk, size, slot, bound, reason, answer)
-    if kept > size and bound < desk.pool_keys[0]:
-        desk.pool_keys[size], desk.pool_slots[size] = desk.pool_keys[0], desk.pool_slots[0]
-        desk.pool_keys[0], desk.pool_slots[0] = bound, slot
-    return kept
-
-
 @expand.of(DistanceMatrix)
 def _(tree: DistanceMatrix, node: int, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
     pivot = desk.pool_slots[0]
@@ -66,25 +57,6 @@ def _(tree: DistanceMatrix, node: int, space: Any, query: Any, answer: Answer, d
         size = keep_least_first(desk, size, slot, bound, OBJECT_PIVOT, answer)
     desk.wholes[POOL] = size
     offer_pool(answer, desk)
-
-
-@kernel
-def fill(tree: DistanceMatrix, space: Any, room: Room, state: Array, patience: int) -> bool:
-    """Fill rows of the matrix until `patience` distances are computed."""
-    enough = state[COST] + patience
-    n = tree.matrix.shape[0]
-    while state[DONE] < n and state[COST] < enough:
-        row = state[DONE]
-        query = prepare(space, space, row, room)
-        for slot in range(row):
-            d = estimate(space, slot, query)
-            if room.fault[0] != 0:
-                return False
-            tree.matrix[row, slot] = d
-            tree.matrix[slot, row] = d
-        state[COST] += row
-        state[DONE] = row + 1
-    return state[DONE] == n
 
 
 class AESA(BaseIndex):
@@ -110,13 +82,7 @@ class AESA(BaseIndex):
     smaller = "laesa"
 
     def _build(self, construction: Construction) -> tuple[DistanceMatrix, None]:
-        tree = DistanceMatrix(np.zeros((construction.count, construction.count), np.float32))
-        construction.run(
-            lambda: fill(
-                tree, construction.space, construction.room, construction.state, construction.patience
-            )
-        )
-        return tree, None
+        return DistanceMatrix(all_distances(construction)), None
 
     def _bytes(self, count: int) -> int:
         return 4 * count * count

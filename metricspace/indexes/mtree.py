@@ -41,6 +41,7 @@ from ..ids import Positions
 from ..kernels import Array, kernel
 from ..space import Room, estimate, prepare
 from ..traversal import (
+    BEST_FIRST,
     NODES,
     Desk,
     afford,
@@ -395,6 +396,7 @@ class MTree(DynamicIndex):
 
     key = "mtree"
     arrays = MNodes
+    order = BEST_FIRST  # as in the paper: a third fewer distances, in 1.7 times the time
     drops = True
 
     def __init__(

@@ -9,7 +9,7 @@ import numpy as np
 from ..bounds import Slack
 from ..kernels import Array
 from ..laws import TRIANGLE, Metric, register
-from ..norms import OnRows
+from ..norms import OnRows, rows_of
 from ..objects import Bits, Objects, Rows
 from ..objects.bits import is_boolean
 from ..objects.rows import as_matrix, refuse_empty
@@ -79,6 +79,9 @@ class Hamming(OnRows):
         refuse_empty(as_matrix(data))
         return Rows.codes(data)
 
+    def greatest(self, queries: Objects, objects: Objects) -> int:
+        return rows_of(objects).shape[1]
+
     def error(self, objects: Objects) -> Slack:
         return Slack(0.0, 0.0)  # whole numbers are counted
 
@@ -99,6 +102,10 @@ class HammingBits(Metric):
     def space(self, objects: Objects) -> Any:
         assert isinstance(objects, Bits)
         return WordsSpace(objects.words)
+
+    def greatest(self, queries: Objects, objects: Objects) -> int:
+        assert isinstance(objects, Bits)
+        return objects.width * (8 if objects.packed else 1)
 
     def error(self, objects: Objects) -> Slack:
         return Slack(0.0, 0.0)  # whole numbers are counted

@@ -192,9 +192,14 @@ class Hausdorff(Metric):
         space, asked = self.space(objects), self.space(queries)
         return Bound(addressed(space), addressed(asked), objects, queries, self, (space, asked))
 
-    def bytes_derived(self, objects: Objects) -> int:
+    def bytes_derived(self, objects: Objects, scan: bool = False) -> int:
         assert isinstance(objects, PointSets)
         return self.ground.bytes_derived(objects.points)
+
+    def greatest(self, queries: Objects, objects: Objects) -> int | None:
+        assert isinstance(queries, PointSets)
+        assert isinstance(objects, PointSets)
+        return self.ground.greatest(queries.points, objects.points)
 
     def words(self, queries: Objects) -> int:
         assert isinstance(queries, PointSets)

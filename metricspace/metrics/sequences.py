@@ -19,7 +19,7 @@ from ..bounds import Slack
 from ..costs import BLANK, OTHER, EditCosts, Given
 from ..ids import Positions
 from ..kernels import Array, kernel
-from ..lanes import SCRATCH, LaneSpace, by_length_and_end, in_lanes
+from ..lanes import SCRATCH, LaneSpace, by_length_and_end, bytes_in_lanes, in_lanes
 from ..laws import TRIANGLE, Metric, register
 from ..objects import Objects, Sequences, sequences_of
 from ..simd import popcount
@@ -301,6 +301,14 @@ class Levenshtein(Metric):
     def space(self, objects: Objects) -> Any:
         held = _sequences(objects)
         return LevenshteinSpace(held.starts, held.codes, held.alphabet, held.derived(_signatures))
+
+    def bytes_derived(self, objects: Objects, scan: bool = False) -> int:
+        held = _sequences(objects)
+        lanes = bytes_in_lanes(held.starts, held.codes, held.alphabet) if scan else 0
+        return 8 * len(held) + lanes
+
+    def greatest(self, queries: Objects, objects: Objects) -> int:
+        return max(_sequences(queries).longest, _sequences(objects).longest)
 
     def words(self, queries: Objects) -> int:
         held = _sequences(queries)

@@ -17,7 +17,7 @@ from .. import threads
 from ..bounds import Slack
 from ..errors import InvalidArgument
 from ..kernels import Array, kernel
-from ..laws import TRIANGLE, Metric, register
+from ..laws import TRIANGLE, Metric, checked_dtype, register
 from ..objects import Bits, Objects, Sets, SparseRows
 from ..objects.bits import is_boolean
 from ..objects.sparse import is_sparse
@@ -114,21 +114,31 @@ def _fill_holders(space: JaccardSpace, ends: Array, holders: Array) -> None:
 
 @kernel
 def _fill_distances(
-    space: JaccardSpace, queries: JaccardSpace, ends: Array, holders: Array, first: int, last: int, out: Array
+    space: JaccardSpace,
+    queries: JaccardSpace,
+    ends: Array,
+    holders: Array,
+    first: int,
+    last: int,
+    common: Array,
+    out: Array,
 ) -> None:
-    """Write the distances of queries `first` to `last` to all sets, by lists of the sets that hold a code."""
+    """Write the distances of queries `first` to `last` to all sets, by lists of the sets that hold a code.
+
+    In ``common`` the items that a query shares with each set are counted.
+    """
     for i in range(first, last):
         row = out[i]
-        row[:] = 0.0
+        common[:] = 0
         start, stop = queries.starts[i], queries.starts[i + 1]
         for k in range(start, stop):
             code = np.int64(queries.items[k])
             if code != 0:
                 for place in range(ends[code - 1], ends[code]):
-                    row[holders[place]] += 1.0
+                    common[holders[place]] += 1
         for j in range(row.shape[0]):
             size = space.starts[j + 1] - space.starts[j]
-            row[j] = jaccard_distance(np.int64(row[j]), size + stop - start)
+            row[j] = jaccard_distance(np.int64(common[j]), size + stop - start)
 
 
 # --- rows of bits ------------------------------------------------------------------------------------
@@ -211,24 +221,31 @@ class Jaccard(Metric):
     def words(self, queries: Objects) -> int:
         return queries.codes // 64 + 1 if isinstance(queries, (Sets, SparseRows)) else 1
 
-    def between(self, queries: Objects, objects: Objects, n_jobs: int | None = 1) -> npt.NDArray[np.float64]:
+    def between(
+        self,
+        queries: Objects,
+        objects: Objects,
+        n_jobs: int | None = 1,
+        dtype: npt.DTypeLike = np.float64,
+    ) -> npt.NDArray[Any]:
         if isinstance(objects, Bits):
-            return super().between(queries, objects, n_jobs)
+            return super().between(queries, objects, n_jobs, dtype)
         # One addition for each item that two sets share, and not one test for each item of each set.
         space, asked = self.space(objects), self.space(queries)
         ends = np.zeros(space.codes, np.int64)
         np.cumsum(np.bincount(space.items, minlength=space.codes)[:-1], out=ends[1:])
         holders = np.empty(len(space.items), np.int32 if len(objects) < 2**31 else np.int64)
         _fill_holders(space, ends, holders)
-        out = np.empty((len(queries), len(objects)))
+        out = np.empty((len(queries), len(objects)), checked_dtype(dtype, self.name, None))
         waiting = list(range(0, len(queries), _CHUNK))
 
         def work() -> None:
+            common = np.empty(len(objects), np.int64)
             with contextlib.suppress(IndexError):  # nothing is left
                 while True:
                     first = waiting.pop()
                     last = min(first + _CHUNK, len(queries))
-                    _fill_distances(space, asked, ends, holders, first, last, out)
+                    _fill_distances(space, asked, ends, holders, first, last, common, out)
 
         jobs = threads.jobs(n_jobs)
         if jobs == 1:

@@ -393,6 +393,11 @@ class TreeEdit(Metric):
     def objects(self, data: Any) -> Objects:
         return Trees.of(data, self.costs.symbols)
 
+    def greatest(self, queries: Objects, objects: Objects) -> int | None:
+        assert isinstance(queries, Trees)
+        assert isinstance(objects, Trees)
+        return queries.largest + objects.largest if self.costs.unit else None
+
     def space(self, objects: Objects) -> Any:
         assert isinstance(objects, Trees)
         sides = objects.derived(_sides)
