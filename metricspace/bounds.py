@@ -83,8 +83,11 @@ def pivot_ball(to_query: float, to_pivot: float, cover: float, slack: Slack) -> 
 
 @kernel
 def double_pivot(to_near: float, to_far: float, slack: Slack) -> float:
-    """d(q, o) ≥ (d(q, near) − d(q, far)) / 2, where o is no nearer to `far` than to `near`."""
-    return (to_near - to_far - allowance(slack, to_near + to_far)) / 2
+    """d(q, o) ≥ (d(q, near) − d(q, far)) / 2, where o is no nearer to `far` than to `near`.
+
+    The object's own distances were rounded, too, and their sum is at most twice `to_near` where this matters.
+    """
+    return (to_near - to_far - allowance(slack, 3 * to_near + to_far)) / 2
 
 
 # --- bounds that need more than the triangle inequality ----------------------------------------------
@@ -99,18 +102,25 @@ def project(
     The pivots lie on the x-axis, a half of the distance `between` them to either side of the origin. The
     intervals cover what rounding may do; where the pivots are too close to say anything, they have no end.
     """
-    wrong, first, second = allowance(slack, between), allowance(slack, to_first), allowance(slack, to_second)
+    wrong, first = allowance(slack, between), allowance(slack, to_first)
     if not between > 4 * wrong:
         return -np.inf, np.inf, 0.0, np.inf
-    x = (to_first - to_second) * (to_first + to_second) / (2 * between)
-    squares = 2 * (to_first * first + to_second * second) + first * first + second * second
-    x_wrong = (squares / 2 + abs(x) * wrong) / (between - wrong)
+    x, x_wrong = abscissa(to_first, to_second, between, slack)
     leg = abs(x + between / 2)
     leg_wrong = x_wrong + wrong / 2
     height = to_first * to_first - leg * leg
     height_wrong = first * (2 * to_first + first) + leg_wrong * (2 * leg + leg_wrong)
     lowest, highest = math.sqrt(max(height - height_wrong, 0.0)), math.sqrt(max(height + height_wrong, 0.0))
     return x - x_wrong, x + x_wrong, lowest, highest
+
+
+@kernel
+def abscissa(to_first: float, to_second: float, between: float, slack: Slack) -> tuple[float, float]:
+    """Return where an object lies along the line through two pivots, and how wrong that may be."""
+    wrong, first, second = allowance(slack, between), allowance(slack, to_first), allowance(slack, to_second)
+    x = (to_first - to_second) * (to_first + to_second) / (2 * between)
+    squares = 2 * (to_first * first + to_second * second) + first * first + second * second
+    return x, (squares / 2 + abs(x) * wrong) / (between - wrong)
 
 
 @kernel
@@ -134,6 +144,22 @@ def planar(box: Array, spot: tuple[float, float, float, float], slack: Slack) ->
         return np.inf  # nothing is in the box
     apart = math.sqrt(x * x + y * y)
     return apart - allowance(slack, 2 * apart)
+
+
+@kernel
+def hilbert(to_near: float, to_far: float, between: float, reach: float, slack: Slack) -> float:
+    """d(q, o) ≥ (d(q, near)² − d(q, far)²) / 2 d(near, far), where o is no nearer to `far` than to `near`.
+
+    Hilbert exclusion (Connor, Cardillo, Vadicamo, Rabitti 2017), for objects up to `reach` from `near`: where
+    the pivots are close together, rounding may have put one that far from them well beyond the hyperplane.
+    """
+    wrong = allowance(slack, between)
+    if not between > 4 * wrong:
+        return -np.inf
+    x, x_wrong = abscissa(to_near, to_far, between, slack)
+    beyond = allowance(slack, 2 * reach) * 2 * reach / (between - wrong)
+    bound = x - x_wrong - beyond
+    return bound - allowance(slack, 2 * abs(bound))
 
 
 @kernel

@@ -4,6 +4,7 @@ from .aesa import AESA
 from .bisector import BisectorTree
 from .bktree import BKTree
 from .clusters import ListOfClusters
+from .covertree import CoverTree
 from .dindex import DIndex
 from .ept import ExtremePivots
 from .fhqtree import FHQTree
@@ -19,6 +20,7 @@ from .mvptree import MVPTree
 from .mwvptree import MultiwayVPTree
 from .ptolemaic import PtolemaicTable
 from .roaesa import ROAESA
+from .sat import SAT, DistalSAT
 from .shapiro import ShapiroList
 from .simplex import NSimplex
 from .tlaesa import TLAESA
@@ -31,10 +33,13 @@ __all__ = [
     "GNAT",
     "LAESA",
     "ROAESA",
+    "SAT",
     "TLAESA",
     "BKTree",
     "BisectorTree",
+    "CoverTree",
     "DIndex",
+    "DistalSAT",
     "ExtremePivots",
     "FHQTree",
     "FQArray",
