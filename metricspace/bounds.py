@@ -48,6 +48,13 @@ def object_pivot(to_query: float, to_object: float, slack: Slack) -> float:
 
 
 @kernel
+def object_pivot_above(to_query: float, to_object: float, slack: Slack) -> float:
+    """d(q, o) ≤ d(q, p) + d(p, o), for a pivot p: as all three are computed."""
+    reach = to_query + to_object
+    return reach + 3 * allowance(slack, reach)
+
+
+@kernel
 def raise_bounds(bounds: Array, to_objects: Array, to_query: float, slack: Slack) -> None:
     """Raise the bounds of several objects to those by a pivot whose distances to them are stored."""
     for j in range(to_objects.shape[0]):

@@ -7,7 +7,7 @@ its next object.
 
 A table has ``pivots``, and ``is_pivot`` by slot, and says how it bounds an object (`lower_bound`). If it has
 a second bound that is dear (`sharper_bound`), only an object whose turn it is gets it, and waits for another
-turn if that is greater than its first.
+turn if that is greater than its first. By an upper bound (`upper_bound`) objects are counted unmeasured.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from .answer import Answer, admissible, may_belong, may_contain
-from .bounds import SHRUNK, object_pivot
+from .answer import COUNT, RADIUS, Answer, admissible, may_belong, may_contain, offer, reach_of
+from .bounds import SHRUNK, object_pivot, object_pivot_above
 from .kernels import Array, generic, kernel
-from .space import at_least
+from .space import at_least, settling
 from .traversal import OBJECTS, POOL, Desk, afford, measure, offer_child, probe, sift
 
 
@@ -41,6 +41,11 @@ def _(table: Any, slot: int, bound: float, answer: Answer, desk: Desk) -> tuple[
     return bound, SHRUNK
 
 
+@generic
+def upper_bound(table: Any, slot: int, answer: Answer, desk: Desk) -> Any:
+    """Return what the distance of an object does not exceed, as it is computed."""
+
+
 @kernel
 def measure_pivots(pivots: Array, space: Any, query: Any, answer: Answer, desk: Desk) -> bool:
     """Measure the pivots into the memo of the desk; without all of them, nothing more can be afforded."""
@@ -53,10 +58,19 @@ def measure_pivots(pivots: Array, space: Any, query: Any, answer: Answer, desk: 
 
 @kernel
 def by_pivots(row: Array, answer: Answer, desk: Desk) -> float:
-    """Return the greatest bound of the pivots, given an object's distances to them."""
+    """Return the bound on an object whose distances to all pivots are in a row."""
     bound = 0.0
     for p in range(row.shape[0]):
         bound = max(bound, object_pivot(desk.memo[p], np.float64(row[p]), answer.slack))
+    return bound
+
+
+@kernel
+def by_pivots_above(row: Array, answer: Answer, desk: Desk) -> float:
+    """Return what the distance of an object does not exceed, from its distances to all pivots."""
+    bound = np.inf
+    for p in range(row.shape[0]):
+        bound = min(bound, object_pivot_above(desk.memo[p], np.float64(row[p]), answer.slack))
     return bound
 
 
@@ -67,6 +81,12 @@ def bound_all(table: Any, space: Any, query: Any, answer: Answer, desk: Desk) ->
     for slot in range(table.is_pivot.shape[0]):
         if table.is_pivot[slot] != 0 or not admissible(answer, slot):
             continue  # measured already, or of no interest
+        # A count asks for no distance; but that of another metric is not bounded here.
+        if answer.kind == COUNT and not settling(space):
+            most = upper_bound(table, slot, answer, desk)
+            if most <= min(answer.reals[RADIUS], reach_of(answer, slot)):
+                offer(answer, slot, most)
+                continue
         bound, reason = lower_bound(table, slot, answer, desk)
         size = keep(desk, size, slot, max(bound, at_least(space, slot, query)), reason, answer)
     open_pool(size, answer, desk)
@@ -104,7 +124,7 @@ def open_pool(size: int, answer: Answer, desk: Desk) -> None:
 
 @kernel
 def refine_next(table: Any, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
-    """Sharpen the least bound of the pool, or measure its object if that is done; offer what is left."""
+    """Sharpen the least bound of the pool, or else measure its object, and offer what is left."""
     size, slot, first = desk.wholes[POOL], desk.pool_slots[0], desk.pool_keys[0]
     if slot >= 0:
         bound, reason = sharper_bound(table, slot, first, answer, desk)

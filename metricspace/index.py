@@ -89,6 +89,11 @@ class BaseIndex(Searchable):
         self._reaches: reverse_neighbours.Reaches | None = None
         self._recast: tuple[Metric, Objects] | None = None
 
+    @classmethod
+    def suits(cls, metric: Metric) -> bool:
+        """Return whether a metric declares the law by which the structure prunes."""
+        return cls.needs is None or cls.needs in metric.laws
+
     # What a structure brings.
 
     def _build(self, construction: Construction) -> tuple[Any, Positions | None]:
@@ -149,10 +154,11 @@ class BaseIndex(Searchable):
             If the objects do not suit the metric, the metric not the structure, or memory does not suffice;
             an index that was built before is left as it was.
         """
-        if self.needs and self.needs not in self.metric.laws:
+        if not self.suits(self.metric):
+            other = "LAESA" if "triangle" in self.metric.laws else "LinearScan"
             raise NotAMetric(
                 f"{type(self).__name__} prunes by the law {self.needs!r}, which {self.metric.name} does not "
-                f"declare: use LinearScan, or declare it if it holds, Metric(function, {self.needs}=True)"
+                f"declare: use {other}, or declare it if it holds, Metric(function, {self.needs}=True)"
             )
         if reverse is not None:
             reverse = whole_number("reverse", reverse, 1)

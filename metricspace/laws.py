@@ -24,7 +24,7 @@ from numba.core.dispatcher import Dispatcher
 from numba.core.errors import NumbaError
 
 from . import threads
-from .addressed import addressed, by_callback
+from .addressed import Addressed, addressed, by_callback
 from .bounds import Slack
 from .errors import InvalidArgument, MetricFailed, NotAMetric, UnknownName, WrongType
 from .ids import Positions
@@ -95,6 +95,12 @@ class Bound:
     def native(self) -> bool:
         """Whether distances are computed without Python."""
         return self.metric.native
+
+    @property
+    def error(self) -> Slack:
+        """How far a distance that kernels measure may lie from the true one: by address it is canonical."""
+        by_address = isinstance(self.space, Addressed)
+        return self.metric.canonical_error(self.objects) if by_address else self.metric.error(self.objects)
 
     def room(self) -> Room:
         """Return scratch memory for one thread."""
@@ -345,12 +351,16 @@ class Metric:
         return 1
 
     def error(self, objects: Objects) -> Slack:
-        """Return how far a computed distance may lie from the true one."""
+        """Return how far a computed distance, be it an estimate, may lie from the true one."""
         if self._rounding is not None:
             return Slack(self._rounding, 0.0)
         if isinstance(objects, Rows):
             return summing(objects.rows)
         return Slack(64 * _UNIT[8], 0.0)
+
+    def canonical_error(self, objects: Objects) -> Slack:
+        """Return how far a canonical distance may lie from the true one, which may be less."""
+        return self.error(objects)
 
     # What every metric can do.
 

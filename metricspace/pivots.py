@@ -22,7 +22,7 @@ Reals = npt.NDArray[np.float64]
 
 SAMPLE = 512  # objects among which reference points are chosen
 CANDIDATES = 64  # objects of which greedy strategies choose the best, at least
-ASKING = 32  # of these, stand for queries: each makes a pair with all others
+ASKING = 32  # of these, stand for queries
 
 
 @kernel
@@ -219,29 +219,32 @@ def _greedily(
     sample: Sample, count: int, start: Choice, score: Reals, merge: Callable[[Reals, Reals], Reals]
 ) -> Choice:
     """Choose the object of greatest score, into which the distances of each chosen one are merged."""
-    chosen = start[:count]
-    for place in chosen:
-        score = merge(score, sample.rows([place])[0])
-        score[place] = -np.inf  # never twice, even where all objects are equal
-        if len(chosen) < count and place == chosen[-1]:
-            chosen.append(int(score.argmax()))
+    chosen, merged = start[:count], 0
+    while len(chosen) < count:
+        for place in chosen[merged:]:
+            score = merge(score, sample.rows([place])[0])
+            score[place] = -np.inf  # never twice, even where all objects are equal
+        merged = len(chosen)
+        chosen.append(int(score.argmax()))
     return chosen
 
 
 def _by_bounds(sample: Sample, count: int, candidates: Choice, *, relative: bool) -> Choice:
     """Choose the candidate that raises the sum of the lower bounds on the distances of pairs most."""
     rows, asking = sample.rows(candidates), range(min(ASKING, len(sample)))
-    bounds = np.abs(rows[:, None, :] - rows[:, asking, None])
+    bounds = rows[:, None, -SAMPLE:] - rows[:, asking, None]
+    np.abs(bounds, out=bounds)
     bounds[rows[:, asking] == 0] = 0.0  # a candidate knows all about itself, and is to serve others
     if relative:
-        distances = sample.rows(asking)
+        distances = sample.rows(asking)[:, -SAMPLE:]
         bounds /= np.where(distances > 0, distances, np.inf)
     bounds = bounds.reshape(len(candidates), -1)
-    best, free, chosen = np.zeros(bounds.shape[1]), np.ones(len(candidates), bool), []
-    for _ in range(count):
-        raised = np.where(free, np.maximum(bounds, best).sum(axis=1), -1.0)
-        place = int(raised.argmax())
-        free[place] = False
-        best = np.maximum(best, bounds[place])
-        chosen.append(candidates[place])
+    best, gains, chosen = np.zeros_like(bounds[0]), bounds.sum(axis=1), list[int]()
+    while len(chosen) < count:
+        place = int(gains.argmax())
+        gains[place] = np.maximum(bounds[place] - best, 0.0).sum()
+        if place == gains.argmax():  # the gains of others are of old, and can only have shrunk (Minoux 1978)
+            best = np.maximum(best, bounds[place])
+            chosen.append(candidates[place])
+            gains[place] = -1.0
     return chosen

@@ -150,7 +150,7 @@ def ill_typed(a, b):
     ],
 )
 def test_a_metric_that_fails(structure, function, error, says, plain):
-    metric = function.py_func if plain else function
+    metric = ms.Metric(function.py_func if plain else function, hilbert=True)
     with pytest.raises(error, match=says):
         structure(metric).fit(X).knn(X[:20], 3)
     with pytest.raises(error, match=says):

@@ -6,6 +6,7 @@ from .bktree import BKTree
 from .clusters import ListOfClusters
 from .covertree import CoverTree
 from .dindex import DIndex
+from .ept import ExtremePivots
 from .fhqtree import FHQTree
 from .fqarray import FQArray
 from .fqtree import FQTree
@@ -17,9 +18,11 @@ from .monotonous import MonotonousBisectorTree
 from .mtree import MTree
 from .mvptree import MVPTree
 from .mwvptree import MultiwayVPTree
+from .ptolemaic import PtolemaicTable
 from .roaesa import ROAESA
 from .sat import SAT, DistalSAT
 from .shapiro import ShapiroList
+from .simplex import NSimplex
 from .tlaesa import TLAESA
 from .voronoi import VoronoiTree
 from .vpforest import VPForest
@@ -37,6 +40,7 @@ __all__ = [
     "CoverTree",
     "DIndex",
     "DistalSAT",
+    "ExtremePivots",
     "FHQTree",
     "FQArray",
     "FQTree",
@@ -47,6 +51,8 @@ __all__ = [
     "MVPTree",
     "MonotonousBisectorTree",
     "MultiwayVPTree",
+    "NSimplex",
+    "PtolemaicTable",
     "ShapiroList",
     "VPForest",
     "VPTree",

@@ -16,15 +16,21 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..answer import Answer
-from ..arguments import one_of, whole_number
 from ..bounds import OBJECT_PIVOT
 from ..construction import Construction
-from ..dynamic import DynamicIndex
-from ..filtering import bound_all, by_pivots, lower_bound, measure_pivots, refine_next
+from ..filtering import (
+    bound_all,
+    by_pivots,
+    by_pivots_above,
+    lower_bound,
+    measure_pivots,
+    refine_next,
+    upper_bound,
+)
 from ..ids import Positions
 from ..kernels import Array
-from ..pivots import STRATEGIES, choose, measured
-from ..traversal import Desk, begin, expand, make_desk
+from ..tables import TableIndex, settle_row
+from ..traversal import Desk, begin, expand
 
 
 class PivotTable(NamedTuple):
@@ -33,6 +39,12 @@ class PivotTable(NamedTuple):
     pivots: Array
     is_pivot: Array  # uint8 by slot
     table: Array  # (objects, pivots) float32
+
+
+@settle_row.of(PivotTable)
+def _(tree: PivotTable, slot: int, distances: Array) -> None:
+    for p in range(tree.pivots.shape[0]):
+        tree.table[slot, p] = distances[p]
 
 
 @begin.of(PivotTable)
@@ -46,12 +58,17 @@ def _(tree: PivotTable, slot: int, answer: Answer, desk: Desk) -> tuple[float, i
     return by_pivots(tree.table[slot], answer, desk), OBJECT_PIVOT
 
 
+@upper_bound.of(PivotTable)
+def _(tree: PivotTable, slot: int, answer: Answer, desk: Desk) -> float:
+    return by_pivots_above(tree.table[slot], answer, desk)
+
+
 @expand.of(PivotTable)
 def _(tree: PivotTable, node: int, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
     refine_next(tree, space, query, answer, desk)
 
 
-class LAESA(DynamicIndex):
+class LAESA(TableIndex):
     """A pivot table: few distances even for hard data, each query passing over the whole table.
 
     Best where a distance is dear.
@@ -79,38 +96,5 @@ class LAESA(DynamicIndex):
     key = "laesa"
     arrays = PivotTable
 
-    def __init__(
-        self,
-        metric: Any = "euclidean",
-        *,
-        pivots: int = 32,
-        selection: str = "hfi",
-        seed: int = 0,
-        max_bytes: int | None = None,
-    ) -> None:
-        super().__init__(metric, seed=seed, max_bytes=max_bytes)
-        self.pivots = whole_number("pivots", pivots, 1)
-        self.selection = one_of("selection", selection, tuple(STRATEGIES))
-
-    def _build(self, construction: Construction) -> tuple[PivotTable, None]:
-        pivots = choose(construction, self.selection, self.pivots)
-        nothing = PivotTable(pivots, np.zeros(0, np.uint8), np.zeros((0, len(pivots)), np.float32))
-        tree = self._extended(nothing, construction.count)
-        tree.is_pivot[pivots] = 1
-        return self._insert(tree, np.arange(construction.count), construction), None
-
-    def _extended(self, tree: PivotTable, count: int) -> PivotTable:
-        return tree._replace(
-            is_pivot=np.pad(tree.is_pivot, (0, count)), table=np.pad(tree.table, ((0, count), (0, 0)))
-        )
-
-    def _insert(self, tree: PivotTable, slots: Positions, construction: Construction) -> PivotTable:
-        measured(construction, slots, tree.pivots, tree.table[slots[0] :])
-        return tree
-
-    def _bytes(self, count: int) -> int:
-        return count * (4 * self.pivots + 9)
-
-    def _desk(self) -> Desk:
-        # Browsing may hold the measured pivots beside the pool.
-        return make_desk(len(self._tree.pivots) + 2, len(self._tree.pivots), len(self._tree.is_pivot))
+    def _without_rows(self, pivots: Positions, construction: Construction) -> PivotTable:
+        return PivotTable(pivots, np.zeros(0, np.uint8), np.zeros((0, len(pivots)), np.float32))

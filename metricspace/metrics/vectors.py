@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..bounds import Slack
 from ..errors import InvalidArgument, NotAMetric, WrongType
 from ..kernels import Array, kernel
 from ..laws import HILBERT, TRIANGLE, Laws, Metric, register
@@ -35,6 +36,10 @@ class Euclidean(OnRows):
 
     def __init__(self) -> None:
         super().__init__("euclidean", HILBERT)
+
+    def canonical_error(self, objects: Objects) -> Slack:
+        width = rows_of(objects).shape[1]
+        return Slack((width / 2 + 3) * 2.0**-53, float(np.sqrt(width)) * 2.0**-511)
 
 
 @register("manhattan", "l1", "cityblock")
