@@ -125,6 +125,7 @@ def structure_tables(result: report.Result) -> dict[str, str]:
                     "built with": one["built with"],
                     "10-NN": f"{one['k-NN']:,.0f} ({one['k-NN, of the scan']:.1%})",
                     "range": f"{one['range']:,.0f} ({one['range, of the scan']:.1%})",
+                    "small range": f"{one['small range']:,.0f} ({one['small range, of the scan']:.1%})",
                     "bytes an object": one["bytes an object"],
                     "nodes": one["nodes"],
                     "depth": one["depth"],
