@@ -39,7 +39,6 @@ NO_PATHS = Contender("vptree", {"paths": 0} | TRIANGLE)
 """The VP-tree as it was published, whose leaves are not filtered by their ancestors' distances."""
 HYPERPLANES = ("bisector", "dsat", "ghtree", "gnat", "monotonous", "sat", "voronoi")
 """Structures that divide by nearness, for which four-point bounds were made."""
-
 BEYOND_AESA = ("aesa", "roaesa", "ptolemaic", "simplex")
 """AESA itself, and what prunes by more than the triangle inequality."""
 ELKI = {"mtree": 0.18, "covertree": 0.12}
@@ -86,7 +85,8 @@ def run(objects: int | None = None, queries: int = QUERIES) -> Result:
     verdicts["every structure returns the scan's ids"] = not any("returns" in name for name in verdicts)
     return Result(
         f"Exact {K}-NN, ranges within the median distance of the {K}-th nearest, and small ranges within half "
-        f"of that: distances computed for a query (mean of {queries} queries that are not indexed), and their share of the scan's.",
+        f"of that: distances computed for a query (mean of {queries} queries that are not indexed), and their "
+        "share of the scan's.",
         rows,
         verdicts,
     )

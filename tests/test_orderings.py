@@ -9,23 +9,18 @@ from metricspace.traversal import BEST_FIRST, DEPTH_FIRST
 
 OBJECTS, QUERIES = 2000, 100
 REAL = ("cities on the globe", "Fashion-MNIST, pixels", "words")
-PLAIN = "words, without the metric's own bound"
 
 
 def load_of(name):
     if name == "like learned":
         return workloads.divided(name, "euclidean", workloads.like_learned(2 * OBJECTS), OBJECTS, QUERIES)
-    if name == PLAIN:
-        scorer = pytest.importorskip("rapidfuzz.distance").Levenshtein.distance
-        metric = ms.Metric(lambda a, b: float(scorer(a, b)), name="edit")
-        return workloads.divided(name, metric, workloads.words(), OBJECTS // 2, QUERIES // 2)
     name, metric, objects = next(every for every in workloads.real(workloads.DATA) if every[0] == name)
     return workloads.divided(name, metric, objects, OBJECTS, QUERIES)
 
 
-@pytest.mark.parametrize("name", ["like learned", *REAL, PLAIN])
+@pytest.mark.parametrize("name", ["like learned", *REAL])
 def test_orderings(name, request):
-    if name != "like learned":
+    if name in REAL:
         request.getfixturevalue("data")
     load = load_of(name)
     rows, wrong = structures.measured(load)
