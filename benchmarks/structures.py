@@ -84,9 +84,9 @@ def run(objects: int | None = None, queries: int = QUERIES) -> Result:
     verdicts |= beside_elki(objects or 10_000, queries)
     verdicts["every structure returns the scan's ids"] = not any("returns" in name for name in verdicts)
     return Result(
-        f"Exact {K}-NN, ranges within the median distance of the {K}-th nearest, and small ranges within half "
-        f"of that: distances computed for a query (mean of {queries} queries that are not indexed), and their "
-        "share of the scan's.",
+        f"Exact {K}-NN, ranges within the median distance of the {K}-th nearest, and small ranges within "
+        f"half of that: distances computed for a query (mean of {queries} queries that are not indexed), "
+        "and their share of the scan's.",
         rows,
         verdicts,
     )

@@ -10,9 +10,9 @@ from metricspace.answer import KNN
 from metricspace.batch import Batch
 from metricspace.construction import Construction
 from metricspace.errors import InvalidArgument, NotAMetric
+from metricspace.families.tables import TableIndex
 from metricspace.kernels import kernel
 from metricspace.pivots import STRATEGIES, choose
-from metricspace.tables import TableIndex
 from tests import naive
 from tests.test_hostile import HOSTILE
 from tests.test_structures import Q, X

@@ -11,7 +11,7 @@ Arrays and invariants
 
 from __future__ import annotations
 
-from ..domains import DomainTree
+from ..families.domains import DomainTree
 
 
 class BisectorTree(DomainTree):

@@ -22,10 +22,10 @@ from ..answer import Answer
 from ..arguments import positive_number, whole_number
 from ..bounds import SHRUNK
 from ..construction import Construction
+from ..families.rings import RINGS, RingTree, measure_chain, offer_rings, take_axis
 from ..ids import Positions
 from ..kernels import Array
 from ..partitions import cut, ring_at
-from ..rings import RINGS, RingTree, measure_chain, offer_rings, take_axis
 from ..space import Room
 from ..traversal import Desk, afford, consider, expand, measure
 

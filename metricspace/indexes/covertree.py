@@ -25,8 +25,8 @@ import numpy as np
 
 from ..answer import Answer
 from ..arguments import whole_number
-from ..descending import ObjectTree, begin_at_root, look_below, reach_out, stays
 from ..errors import InvalidArgument
+from ..families.descending import ObjectTree, begin_at_root, look_below, reach_out, stays
 from ..kernels import Array
 from ..traversal import Desk, begin, expand
 

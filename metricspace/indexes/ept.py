@@ -28,11 +28,11 @@ from ..arguments import whole_number
 from ..bounds import OBJECT_PIVOT, object_pivot, object_pivot_above
 from ..construction import Construction
 from ..errors import InvalidArgument
+from ..families.tables import TableIndex, settle_row
 from ..filtering import bound_all, lower_bound, measure_pivots, refine_next, upper_bound
 from ..ids import Positions
 from ..kernels import Array
 from ..pivots import Sample, measured
-from ..tables import TableIndex, settle_row
 from ..traversal import Desk, begin, expand
 
 ASKING = 64  # objects that stand for queries; 32 would cost 1 to 2% more distances

@@ -33,7 +33,7 @@ from ..arguments import whole_number
 from ..bounds import RANGE_PIVOT, SHRUNK, range_pivot
 from ..construction import COST, DONE, Construction
 from ..errors import InvalidArgument
-from ..fixed_queries import axes
+from ..families.fixed_queries import axes
 from ..ids import Positions
 from ..index import BaseIndex
 from ..kernels import Array, kernel

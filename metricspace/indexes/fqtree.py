@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..arguments import whole_number
-from ..fixed_queries import FixedQueriesTree
+from ..families.fixed_queries import FixedQueriesTree
 
 
 class FQTree(FixedQueriesTree):

@@ -13,7 +13,7 @@ Arrays and invariants
 
 from __future__ import annotations
 
-from ..domains import DomainTree
+from ..families.domains import DomainTree
 
 
 class GHTree(DomainTree):

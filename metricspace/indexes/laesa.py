@@ -18,6 +18,7 @@ import numpy as np
 from ..answer import Answer
 from ..bounds import OBJECT_PIVOT
 from ..construction import Construction
+from ..families.tables import TableIndex, settle_row
 from ..filtering import (
     bound_all,
     by_pivots,
@@ -29,7 +30,6 @@ from ..filtering import (
 )
 from ..ids import Positions
 from ..kernels import Array
-from ..tables import TableIndex, settle_row
 from ..traversal import Desk, begin, expand
 
 

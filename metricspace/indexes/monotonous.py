@@ -12,7 +12,7 @@ Arrays and invariants
 
 from __future__ import annotations
 
-from ..domains import DomainTree
+from ..families.domains import DomainTree
 
 
 class MonotonousBisectorTree(DomainTree):

@@ -7,7 +7,7 @@ Idea
     ball reaches into.
 
 Arrays, invariants
-    Those of `metricspace.vantage`: one tree, with `arity` parts to a node.
+    Those of `metricspace.families.vantage`: one tree, with `arity` parts to a node.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Any
 
 from ..arguments import whole_number
 from ..construction import Construction
+from ..families.vantage import VantageIndex, VantageNodes
 from ..ids import Positions
 from ..laws import sharpest
-from ..vantage import VantageIndex, VantageNodes
 
 
 class MultiwayVPTree(VantageIndex):

@@ -25,6 +25,7 @@ from ..answer import REACH, Answer
 from ..arguments import one_of
 from ..bounds import OBJECT_PIVOT, PTOLEMAIC, ptolemaic
 from ..construction import Construction
+from ..families.tables import TableIndex, settle_row
 from ..filtering import (
     bound_all,
     by_pivots,
@@ -38,7 +39,6 @@ from ..filtering import (
 from ..ids import Positions
 from ..kernels import Array, kernel
 from ..pivots import measured
-from ..tables import TableIndex, settle_row
 from ..traversal import Desk, begin, expand
 
 

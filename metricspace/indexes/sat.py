@@ -32,7 +32,7 @@ from ..answer import Answer
 from ..arguments import one_of, whole_number
 from ..bounds import DOUBLE_PIVOT, PLANAR, RANGE_PIVOT, Slack, cover, double_pivot, hilbert, planar, project
 from ..construction import COST, DONE, NODES, Construction
-from ..descending import (
+from ..families.descending import (
     ObjectTree,
     begin_at_root,
     chart,

@@ -35,11 +35,11 @@ import numpy.typing as npt
 from ..answer import Answer
 from ..bounds import SIMPLEX, allowance
 from ..construction import Construction
+from ..families.tables import TableIndex, settle_row
 from ..filtering import bound_all, lower_bound, measure_pivots, refine_next, upper_bound
 from ..ids import Positions
 from ..kernels import Array, kernel
 from ..pivots import measured
-from ..tables import TableIndex, settle_row
 from ..traversal import Desk, begin, expand
 
 Reals = npt.NDArray[np.float64]

@@ -26,7 +26,7 @@ from ..answer import Answer
 from ..arguments import one_of, whole_number
 from ..bounds import OBJECT_PIVOT, SHRUNK, pivot_ball
 from ..construction import Construction
-from ..domains import divided
+from ..families.domains import divided
 from ..filtering import by_pivots, measure_pivots
 from ..growing import offer_span
 from ..ids import Positions

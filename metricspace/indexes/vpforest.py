@@ -7,8 +7,8 @@ Idea
     larger ball goes down several.
 
 Arrays, invariants
-    Those of `metricspace.vantage`: trees with two parts to a node, and an excluded middle between them.
-    Every object is in one tree. The distances of the two parts of a node to its vantage object differ by
+    Those of `metricspace.families.vantage`: trees with two parts to a node, and an excluded middle between
+    them. Every object is in one tree. The distances of the two parts of a node to its vantage object differ by
     2ρ, or by less where more than half of the objects would be left out.
 """
 
@@ -20,9 +20,9 @@ import numpy as np
 
 from ..arguments import positive_number
 from ..construction import Construction
+from ..families.vantage import VantageIndex, VantageNodes
 from ..ids import Positions
 from ..laws import sharpest
-from ..vantage import VantageIndex, VantageNodes
 
 MIDDLE = 0.05  # share that is left out where no radius is given: more trees than this allows cost more
 MOST = 0.5  # share that is left out at most, so that a tree takes many objects however large the radius

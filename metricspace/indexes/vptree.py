@@ -6,7 +6,7 @@ Idea
     query reaches the band of distances that the half occupies.
 
 Arrays, invariants
-    Those of `metricspace.vantage`: one tree, with two parts to a node.
+    Those of `metricspace.families.vantage`: one tree, with two parts to a node.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..construction import Construction
+from ..families.vantage import VantageIndex, VantageNodes
 from ..ids import Positions
 from ..laws import sharpest
-from ..vantage import VantageIndex, VantageNodes
 
 
 class VPTree(VantageIndex):

@@ -31,9 +31,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .answer import EDGE, Answer
-from .arguments import one_of, whole_number
-from .bounds import (
+from ..answer import EDGE, Answer
+from ..arguments import one_of, whole_number
+from ..bounds import (
     OBJECT_PIVOT,
     PLANAR,
     RANGE_PIVOT,
@@ -46,15 +46,15 @@ from .bounds import (
     range_pivot,
     widen,
 )
-from .construction import DONE, NODES, Construction
-from .growing import divide, grown, hang, inhabit, measure_span, offer_span
-from .ids import Positions
-from .index import BaseIndex
-from .kernels import Array, kernel
-from .partitions import leave_out, part_at, swap
-from .pivots import widest_spread
-from .space import Room, prepare
-from .traversal import Desk, afford, begin, consider, expand, make_desk, measure
+from ..construction import DONE, NODES, Construction
+from ..growing import divide, grown, hang, inhabit, measure_span, offer_span
+from ..ids import Positions
+from ..index import BaseIndex
+from ..kernels import Array, kernel
+from ..partitions import leave_out, part_at, swap
+from ..pivots import widest_spread
+from ..space import Room, prepare
+from ..traversal import Desk, afford, begin, consider, expand, make_desk, measure
 
 CANDIDATES = 8  # vantage objects tried, and objects that each is tried on; more gain under 2% of distances
 SAMPLE = 24

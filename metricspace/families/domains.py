@@ -27,9 +27,9 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .answer import Answer
-from .arguments import one_of, whole_number
-from .bounds import (
+from ..answer import Answer
+from ..arguments import one_of, whole_number
+from ..bounds import (
     DOUBLE_PIVOT,
     PLANAR,
     RANGE_PIVOT,
@@ -40,16 +40,16 @@ from .bounds import (
     planar,
     project,
 )
-from .construction import DONE, NODES, Construction
-from .growing import divide, grown, hang, measure_span, offer_span, scan_leaf
-from .ids import Positions
-from .index import BaseIndex
-from .kernels import Array, kernel
-from .laws import sharpest
-from .partitions import divide_by_nearest, least_key, swap_columns
-from .pivots import random_below
-from .space import Room, prepare
-from .traversal import Desk, afford, expand, make_desk, measure
+from ..construction import DONE, NODES, Construction
+from ..growing import divide, grown, hang, measure_span, offer_span, scan_leaf
+from ..ids import Positions
+from ..index import BaseIndex
+from ..kernels import Array, kernel
+from ..laws import sharpest
+from ..partitions import divide_by_nearest, least_key, swap_columns
+from ..pivots import random_below
+from ..space import Room, prepare
+from ..traversal import Desk, afford, expand, make_desk, measure
 
 SAMPLE = 32  # objects among which the next centre is the farthest: apart from the others, seldom an outlier
 

@@ -25,17 +25,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .anatomy import Anatomy
-from .answer import Answer, may_lead
-from .bounds import OBJECT_PIVOT, PLANAR, RANGE_PIVOT, Slack, object_pivot, pivot_ball, range_pivot
-from .construction import COST, DONE, Construction
-from .dynamic import DynamicIndex
-from .ids import Positions
-from .kernels import Array, generic, kernel
-from .objects import Objects
-from .pivots import random_below
-from .space import Room, estimate, prepare
-from .traversal import NODES, Desk, afford, consider, make_desk, measure, offer_child
+from ..anatomy import Anatomy
+from ..answer import Answer, may_lead
+from ..bounds import OBJECT_PIVOT, PLANAR, RANGE_PIVOT, Slack, object_pivot, pivot_ball, range_pivot
+from ..construction import COST, DONE, Construction
+from ..dynamic import DynamicIndex
+from ..ids import Positions
+from ..kernels import Array, generic, kernel
+from ..objects import Objects
+from ..pivots import random_below
+from ..space import Room, estimate, prepare
+from ..traversal import NODES, Desk, afford, consider, make_desk, measure, offer_child
 
 # --- searching ---------------------------------------------------------------------------------------
 

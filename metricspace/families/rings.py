@@ -24,16 +24,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .anatomy import Anatomy
-from .answer import Answer
-from .bounds import RANGE_PIVOT, range_pivot
-from .construction import COST, DONE, Construction
-from .dynamic import DynamicIndex
-from .ids import Positions
-from .kernels import Array, generic, kernel
-from .partitions import ring_at
-from .space import Room, estimate, prepare
-from .traversal import BEST_FIRST, Desk, make_desk, offer_child
+from ..anatomy import Anatomy
+from ..answer import Answer
+from ..bounds import RANGE_PIVOT, range_pivot
+from ..construction import COST, DONE, Construction
+from ..dynamic import DynamicIndex
+from ..ids import Positions
+from ..kernels import Array, generic, kernel
+from ..partitions import ring_at
+from ..space import Room, estimate, prepare
+from ..traversal import BEST_FIRST, Desk, make_desk, offer_child
 
 RINGS = 64  # the most children of a node: whole distances over a wider range than that share them
 

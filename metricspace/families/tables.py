@@ -10,14 +10,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .arguments import one_of, whole_number
-from .construction import COST, DONE, Construction
-from .dynamic import DynamicIndex
-from .ids import Positions
-from .kernels import Array, generic, kernel
-from .pivots import STRATEGIES, choose
-from .space import Room, estimate, prepare
-from .traversal import Desk, make_desk
+from ..arguments import one_of, whole_number
+from ..construction import COST, DONE, Construction
+from ..dynamic import DynamicIndex
+from ..ids import Positions
+from ..kernels import Array, generic, kernel
+from ..pivots import STRATEGIES, choose
+from ..space import Room, estimate, prepare
+from ..traversal import Desk, make_desk
 
 
 @generic

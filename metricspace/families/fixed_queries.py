@@ -25,17 +25,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .anatomy import Anatomy
-from .answer import Answer, admissible, may_lead
-from .bounds import RANGE_PIVOT, SHRUNK
-from .construction import COST, DONE, Construction
-from .ids import Positions
-from .kernels import Array, kernel
-from .partitions import cut, swap
-from .pivots import random_below
-from .rings import RINGS, RingTree, measure_chain, offer_rings, ring_bound, take_axis
-from .space import Room, at_least, estimate, prepare
-from .traversal import (
+from ..anatomy import Anatomy
+from ..answer import Answer, admissible, may_lead
+from ..bounds import RANGE_PIVOT, SHRUNK
+from ..construction import COST, DONE, Construction
+from ..ids import Positions
+from ..kernels import Array, kernel
+from ..partitions import cut, swap
+from ..pivots import random_below
+from ..space import Room, at_least, estimate, prepare
+from ..traversal import (
     NODES,
     Desk,
     afford,
@@ -47,6 +46,7 @@ from .traversal import (
     offer_measured,
     reckon,
 )
+from .rings import RINGS, RingTree, measure_chain, offer_rings, ring_bound, take_axis
 
 SAMPLE = 64  # objects whose distances to a pivot decide how its rings are cut
 
