@@ -10,10 +10,11 @@ import metricspace as ms
 from benchmarks import workloads
 from benchmarks.embedded import embedded
 from benchmarks.report import Result
-from metricspace.cli.measuring import LARGEST_TABLE, Comparison, Question, intrinsic_dimension
+from metricspace.cli.measuring import Comparison, Question, intrinsic_dimension
 from metricspace.errors import NotAMetric, TooLarge
 
 QUERIES, K = 200, 10
+LARGEST = 4 * 10**9  # bytes that a structure may take: all distances of 30,000 objects
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Contender:
 
     def fitted(self, metric: ms.Metric, objects: Any) -> Any:
         """Return an index over these objects."""
-        return ms.indexes()[self.key](metric, seed=0, max_bytes=LARGEST_TABLE, **self.settings).fit(objects)
+        return ms.indexes()[self.key](metric, seed=0, max_bytes=LARGEST, **self.settings).fit(objects)
 
 
 TRIANGLE = {"bounds": "triangle"}

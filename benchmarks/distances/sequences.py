@@ -11,7 +11,7 @@ from benchmarks import workloads
 from benchmarks.distances.pairs import row_of
 from benchmarks.runner import alternate
 
-QUERIES, K, RADIUS = 500, 10, 2
+QUERIES, K, RADIUS = 256, 10, 2
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 

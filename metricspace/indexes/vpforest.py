@@ -8,8 +8,8 @@ Idea
 
 Arrays, invariants
     Those of `metricspace.families.vantage`: trees with two parts to a node, and an excluded middle between
-    them. Every object is in one tree. The distances of the two parts of a node to its vantage object differ by
-    2ρ, or by less where more than half of the objects would be left out.
+    them. Every object is in one tree. The distances of the two parts of a node to its vantage object differ
+    by 2ρ, or by less where more than half of the objects would be left out.
 """
 
 from __future__ import annotations
