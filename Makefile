@@ -9,8 +9,9 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 demo: $(VENV)/.train
 	$(BIN)/metricspace demo --out out
 
+# A file of tests stays on one core, where what it compiles and builds is at hand.
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 bench: $(VENV)/.peers
 	$(BIN)/python -m benchmarks
