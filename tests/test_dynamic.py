@@ -87,3 +87,18 @@ def test_saved_after_changes(dynamic, tmp_path):
     assert (again.knn(load.queries, 5).positions == index.knn(load.queries, 5).positions).all()
     again.add(load.objects[:5])
     assert again.n_objects == len(load.objects) + 3
+
+
+def test_growing_does_not_make_searching_dear(dynamic):
+    random = np.random.default_rng(4)
+    centres, noise = random.normal(size=(40, 16)) * 2, random.normal(size=(2100, 16)) / np.arange(1, 17)
+    vectors = (centres[random.integers(0, 40, 2100)] + noise).astype(np.float32)
+    objects, queries = vectors[:2000], vectors[2000:]
+    grown, fresh = dynamic(seed=1).fit(objects[:500]), dynamic(seed=1).fit(objects)
+    for first in range(500, 2000, 250):
+        grown.add(objects[first : first + 250])
+    hits, expected = grown.knn(queries, 10), fresh.knn(queries, 10)
+    assert (hits.positions == expected.positions).all()
+    assert hits.cost.mean() <= 1.3 * expected.cost.mean()
+    radius = float(np.median(expected.distances[:, -1]))
+    assert grown.count(queries, radius).cost.mean() <= 1.3 * fresh.count(queries, radius).cost.mean()
