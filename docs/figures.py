@@ -26,6 +26,7 @@ from benchmarks.embedded import embedded
 
 IMAGES = pathlib.Path(__file__).parent / "images" / "structures"
 OBJECTS, K, SEED, PIXELS = 4000, 10, 0, 400
+REGIONS = 150  # the most that are told apart
 QUERY = (0.62, 0.44)
 SMALL = {"leaf_size": 200, "capacity": 60, "bucket_size": 200, "pivots": 8}
 """Settings, where a structure has them, with which few enough regions are left to be seen."""
@@ -96,12 +97,11 @@ def draw(key: str, points: Points) -> None:
 
 def regions(axes: Axes, index: Any, points: Points) -> None:
     """Colour the plane by the node of the nearest object, or else by how often that is measured."""
-    homes = index._anatomy().homes[index._slots]
+    names = names_of(index)
     _frame(axes)
     middles = (np.arange(PIXELS) + 0.5) / PIXELS
     nearest = cKDTree(points).query(np.stack(np.meshgrid(middles, middles), axis=-1))[1]
-    if (homes >= 0).all():
-        names = np.unique(homes, return_inverse=True)[1]
+    if names.max() > 0:
         shades = np.random.default_rng(SEED).permutation(names.max() + 1)[names]
         axes.imshow(shades[nearest], cmap="turbo", **_WHOLE)
         axes.scatter(*points.T, c="black", s=0.4, linewidths=0)
@@ -109,6 +109,19 @@ def regions(axes: Axes, index: Any, points: Points) -> None:
     else:
         axes.imshow(how_often(index, points)[nearest], cmap="YlOrBr", norm=LogNorm(0.003, 1), **_WHOLE)
         axes.set_title(f"{index.key}: how often each is measured")
+
+
+def names_of(index: Any) -> npt.NDArray[np.int64]:
+    """Return a number for the region of each object: its node, or one so high above that few are left."""
+    anatomy = index._anatomy()
+    homes, levels = anatomy.homes[index._slots], anatomy.levels
+    names = np.unique(homes, return_inverse=True)[1]
+    for level in range(int(levels.max(initial=0)), 0, -1):
+        if names.max() < REGIONS:
+            break
+        homes = np.where(levels[homes] >= level, anatomy.parents[homes], homes)
+        names = np.unique(homes, return_inverse=True)[1]
+    return names
 
 
 def how_often(index: Any, points: Points, queries: int = 200) -> Points:
