@@ -3,6 +3,9 @@
 Each bound gives way by a slack that covers the rounding of the distances it is made from, so that
 pruning by ``bound > radius`` never loses an object. The slack scales with those distances and not
 with the radius: a reference point that is far away makes every bound coarse, however small the ball.
+
+A stored distance is infinite where it was too great for a float32. A bound made from it may be no number, and
+excludes nothing: ``max(bound, it)`` is the bound that there was, and ``it > bound`` is false.
 """
 
 from __future__ import annotations
@@ -66,7 +69,7 @@ def range_pivot(to_query: float, least: float, most: float, slack: Slack) -> flo
     """d(q, o) ≥ max(least − d(q, p), d(q, p) − most), where least ≤ d(p, o) ≤ most."""
     inner = least - to_query - allowance(slack, least + to_query)
     outer = to_query - most - allowance(slack, to_query + most)
-    return max(inner, outer)
+    return max(outer, inner)
 
 
 @kernel
@@ -100,7 +103,8 @@ def project(
     """Return where an object lies in the half plane through two pivots: least and greatest x, then y.
 
     The pivots lie on the x-axis, a half of the distance `between` them to either side of the origin. The
-    intervals cover what rounding may do; where the pivots are too close to say anything, they have no end.
+    intervals cover what rounding may do; where the pivots are too close to say anything, or the squares of
+    distances too great to be numbers, they have no end.
     """
     wrong, first = allowance(slack, between), allowance(slack, to_first)
     if not between > 4 * wrong:
@@ -110,6 +114,8 @@ def project(
     leg_wrong = x_wrong + wrong / 2
     height = to_first * to_first - leg * leg
     height_wrong = first * (2 * to_first + first) + leg_wrong * (2 * leg + leg_wrong)
+    if not abs(height) + height_wrong < np.inf:
+        return -np.inf, np.inf, 0.0, np.inf
     lowest, highest = math.sqrt(max(height - height_wrong, 0.0)), math.sqrt(max(height + height_wrong, 0.0))
     return x - x_wrong, x + x_wrong, lowest, highest
 

@@ -65,6 +65,10 @@ def beyond_float32_squares(random):
     )
 
 
+def beyond_float32(random):
+    return _unit(random, (300, 4)) * 1e60, _unit(random, (6, 4)) * 1e60
+
+
 def growing(random):
     return (2.0 ** np.arange(-40, 60)[:, None] * np.ones((1, 2))).astype(np.float32), np.ones(
         (1, 2), np.float32
@@ -82,7 +86,8 @@ def below_float32(random):
 
 
 HOSTILE = [duplicates, all_equal, collinear, below_float32, subnormal, tiny, offset_float32, offset_float64,
-           one_far_away, large_numbers, beyond_float32_squares, growing, near_ties]  # fmt: skip
+           one_far_away, large_numbers, beyond_float32_squares, beyond_float32, growing,
+           near_ties]  # fmt: skip
 
 
 CASES = [(make, metric) for make in HOSTILE for metric in ("euclidean", "manhattan", "chebyshev")]

@@ -303,7 +303,8 @@ class DIndex(DynamicIndex):
             # Wider by what bounds give way for, so that no ball of radius ρ reaches both zones.
             slack = construction.slack
             tree.high[level] = medians + rho + 4 * (2 * slack.relative * (medians + rho) + slack.absolute)
-            tree.to_pivots[slots, level * self.splits : (level + 1) * self.splits] = found
+            with np.errstate(over="ignore"):  # what is too great for a float32 bounds nothing
+                tree.to_pivots[slots, level * self.splits : (level + 1) * self.splits] = found
             tree.home[pivots] = level * tree.width
             settle_all(tree, slots, level)
             level += 1

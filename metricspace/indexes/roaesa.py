@@ -113,7 +113,7 @@ def outside(tree: SortedMatrix, place: Any, answer: Answer, desk: Desk) -> float
     """Return the bound by the first pivot of the object at a place; infinity where there is none."""
     if place < 1 or place >= tree.sorted.shape[0]:
         return np.inf
-    return object_pivot(desk.memo[0], np.float64(tree.sorted[place]), answer.slack)
+    return max(-np.inf, object_pivot(desk.memo[0], np.float64(tree.sorted[place]), answer.slack))
 
 
 @kernel
