@@ -69,11 +69,12 @@ def fast_kernel(function: F) -> F:
 
 
 def _compile(function: Any, **options: Any) -> Any:
+    if not COMPILED:  # numbers wrap round, and become infinite or none, as silently as in compiled code
+        return np.errstate(all="ignore")(function)
     compiled = numba.njit(function, **OPTIONS, **options)
-    if COMPILED:
-        # Without a writable place (RuntimeError) each process compiles anew.
-        with contextlib.suppress(RuntimeError):
-            compiled._cache = Cache(function)
+    # Without a writable place (RuntimeError) each process compiles anew.
+    with contextlib.suppress(RuntimeError):
+        compiled._cache = Cache(function)
     return compiled
 
 

@@ -184,8 +184,6 @@ def test_without_a_writable_place_each_process_compiles(tmp_path):
 
 def test_interpreted_is_the_same():
     script = """
-    import warnings
-    warnings.simplefilter("ignore", RuntimeWarning)  # unsigned arithmetic wraps, which numpy's scalars report
     import metricspace as ms
     from tests.workloads import workloads
     for workload in workloads(40, 2):
