@@ -64,6 +64,8 @@ class DynamicIndex(BaseIndex):
         first, count = len(self._objects), len(container) - len(self._objects)
         names = self._ids.extended(ids, count)
         slots = np.arange(first, first + count)
+        if count == 0:
+            return slots
         grown = copy.copy(self)
         grown._change(self._extended(self._tree, count), container, slots, progress)
         grown._objects, grown._ids = container, names

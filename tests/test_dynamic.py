@@ -51,6 +51,12 @@ def test_added_and_removed(dynamic, name):
     assert index.knn([load.objects[0]], 1).distances[0, 0] == 0
 
 
+def test_nothing_is_added(dynamic):
+    index = dynamic().fit(np.eye(3))
+    assert index.add(np.empty((0, 3))).tolist() == []
+    assert index.n_objects == 3
+
+
 def test_a_failing_metric_changes_nothing(dynamic):
     def apart(a, b):
         if "no" in (a, b):
