@@ -462,7 +462,8 @@ class GNAT(DynamicIndex):
         def step() -> bool:
             nonlocal tree, scratch
             if cramped(tree, scratch):
-                tree = _resized(tree, 2 * len(tree.parent) + most, 2 * len(tree.band) + most * most)
+                nodes, pairs = tree.whole[USED], tree.whole[PAIRED]
+                tree = _resized(tree, 2 * nodes + most, 2 * pairs + most * most)
                 scratch = scratch._replace(todo=np.resize(scratch.todo, len(tree.parent)))
             return bool(
                 insert(
