@@ -248,8 +248,9 @@ class DomainTree(BaseIndex):
         return self._tree.radius[1:]  # the root has no centre
 
     def _bytes(self, count: int) -> int:
+        # While it is built there is room for nodes of single objects.
         node = 48 + 40 * (self.centres - 1)
-        return 8 * (self.centres + 1) * count + node * (2 * self.centres * count // self.leaf_size + 1)
+        return 8 * (self.centres + 1) * count + node * (self.centres * count + 1)
 
     def _desk(self) -> Desk:
         return make_desk(self.leaf_size + 2 * self.centres, len(self._tree.start), 0)

@@ -145,4 +145,4 @@ class BKTree(RingTree):
         return homes
 
     def _nodes(self, count: int) -> int:
-        return 4 * count // (self.leaf_size + 1)
+        return min(4 * count // (self.leaf_size + 1), count)

@@ -143,6 +143,6 @@ class TLAESA(BaseIndex):
         return count * (8 * self.pivots + 33) + 48 * (4 * count // self.leaf_size + 1)
 
     def _desk(self) -> Desk:
-        # Browsing may hold the measured pivots beside a leaf's objects.
-        fanout = max(self.leaf_size + 2 * CENTRES, len(self._tree.pivots))
+        # Browsing holds the measured pivots beside the root.
+        fanout = max(self.leaf_size + 2 * CENTRES, len(self._tree.pivots) + 1)
         return make_desk(fanout, len(self._tree.pivots), 0)
