@@ -4,6 +4,7 @@ import ast
 import functools
 import math
 import re
+import tracemalloc
 
 import numpy as np
 
@@ -207,3 +208,13 @@ def knn(row, k, radius=math.inf, allowed=None):
     best = ranked(row, radius, allowed)[:k]
     missing = k - len(best)
     return best + [-1] * missing, [row[i] for i in best] + [math.inf] * missing
+
+
+def most_memory(task):
+    """Return the most bytes that are taken at once while a task runs."""
+    tracemalloc.start()
+    try:
+        task()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()

@@ -141,3 +141,8 @@ def test_the_rule_of_each_paper(tree):
     told = tree(bounds="triangle").fit(X).explain(Q[0], radius=0.5)
     rule = "range-pivot" if tree.covers else "double-pivot"
     assert set(told.excluded_nodes) == {rule}
+
+
+def test_building_takes_the_memory_that_fit_foresees(tree):
+    rows, index = some(6000), tree().fit(X)
+    assert naive.most_memory(lambda: index.fit(rows)) < 2 * (index._bytes(len(rows)) + rows.nbytes)

@@ -193,3 +193,8 @@ def test_fewer_distances_than_other_trees(data):
     }
     assert costs[ms.GNAT] < costs[ms.VPTree]
     assert costs[ms.GNAT] < costs[ms.GHTree]
+
+
+def test_building_takes_the_memory_that_fit_foresees():
+    rows, index = some(6000), ms.GNAT(degree=8, leaf_size=8).fit(X)
+    assert naive.most_memory(lambda: index.fit(rows)) < 2 * (index._bytes(len(rows)) + rows.nbytes)
