@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import metricspace as ms
+from metricspace.dynamic import DynamicIndex
 from tests import naive
 
 
@@ -116,3 +117,35 @@ def test_no_more_than_one_copy_of_the_objects(structure):
     assert rows.nbytes == X.nbytes
     arrays = [array for array in index._tree if isinstance(array, np.ndarray)]
     assert not any(array.shape == X.shape and (np.sort(array, 0) == np.sort(X, 0)).all() for array in arrays)
+
+
+def test_every_distance_is_counted_once(structure):
+    calls = 0
+
+    def apart(a, b):
+        nonlocal calls
+        calls += 1
+        return float(abs(a - b))
+
+    def since(before):
+        return calls - before
+
+    objects = np.random.default_rng(0).integers(0, 500, 300).tolist()
+    line = ms.Metric(apart, hilbert=True)
+    index = structure(line).fit(objects)
+    assert since(0) == index.build_cost
+    for ask in (
+        lambda: index.knn([7, 250], 5),
+        lambda: index.knn([7, 250], 5, budget=40),
+        lambda: index.knn([7, 250], 5, filter=[1, 40, 200]),
+        lambda: index.knn([7, 250], 5, metric=ms.Metric(apart, name="other")),
+        lambda: index.range([7, 250], 20.0),
+        lambda: index.reverse_knn([7, 250], 3),
+    ):
+        before = calls
+        assert ask().cost.sum() == since(before)
+    if issubclass(structure, DynamicIndex):
+        before, cost = calls, index.build_cost
+        index.add(objects[:20])
+        index.remove([3, 301])
+        assert index.build_cost - cost == since(before)

@@ -215,8 +215,9 @@ def start(bags: Bags, root: int, space: Any, room: Room, state: Array) -> bool:
     bags.head[0] = 0
     query = prepare(space, space, root, room)
     for i in range(bags.to_node.shape[0]):
-        bags.to_node[i] = estimate(space, i, query)
-    state[COST] += bags.to_node.shape[0] - 1
+        if i != root:
+            bags.to_node[i] = estimate(space, i, query)
+            state[COST] += 1
     return True
 
 
