@@ -2,12 +2,7 @@
 
 import pytest
 
-from tests.workloads import DATA, workloads
-
-# Metrics are tested on one structure of each kind, structures on one metric of each kind; all of either
-# on all of the other would take an hour.
-EVERY_WORKLOAD = ("linear", "vptree", "ghtree", "laesa", "mtree")
-EVERY_STRUCTURE = ("euclidean", "angular", "levenshtein", "jaccard", "precomputed", "python")
+from tests.workloads import DATA, pairs, workloads
 
 
 def pytest_generate_tests(metafunc):
@@ -16,14 +11,11 @@ def pytest_generate_tests(metafunc):
 
     structures, every = ms.indexes(), workloads()
     if {"workload", "structure"} <= set(metafunc.fixturenames):
-        metrics = {load.name: ms.metric(load.metric, **load.params) for load in every}
-        pairs = [
-            pytest.param(load, structure, id=f"{load.name}-{key}")
-            for load in every
-            for key, structure in structures.items()
-            if (key in EVERY_WORKLOAD or load.name in EVERY_STRUCTURE) and structure.suits(metrics[load.name])
+        both = [
+            pytest.param(load, structure, id=f"{load.name}-{structure.key}")
+            for load, structure in pairs(every)
         ]
-        metafunc.parametrize(("workload", "structure"), pairs, scope="module")
+        metafunc.parametrize(("workload", "structure"), both, scope="module")
     elif "workload" in metafunc.fixturenames:
         metafunc.parametrize("workload", every, ids=[one.name for one in every], scope="module")
     elif "structure" in metafunc.fixturenames:

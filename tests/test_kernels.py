@@ -47,13 +47,12 @@ def test_import_compiles_nothing():
 
 EVERYTHING = """
 import metricspace as ms
-from tests.workloads import workloads
-for workload in workloads(30, 2):
-    for structure in ms.indexes().values():
-        index = structure(ms.metric(workload.metric, **workload.params)).fit(workload.objects)
-        index.knn(workload.queries, 2)
-        index.range(workload.queries, 1.0)
-        next(index.browse(workload.queries[0]))
+from tests.workloads import pairs, workloads
+for workload, structure in pairs(workloads(30, 2)):
+    index = structure(ms.metric(workload.metric, **workload.params)).fit(workload.objects)
+    index.knn(workload.queries, 2)
+    index.range(workload.queries, 1.0)
+    next(index.browse(workload.queries[0]))
 print(compilations.count)
 """
 
@@ -185,12 +184,11 @@ def test_without_a_writable_place_each_process_compiles(tmp_path):
 def test_interpreted_is_the_same():
     script = """
     import metricspace as ms
-    from tests.workloads import workloads
-    for workload in workloads(40, 2):
-        for structure in ms.indexes().values():
-            index = structure(ms.metric(workload.metric, **workload.params)).fit(workload.objects)
-            hits = index.knn(workload.queries, 3)
-            print(*hits.positions.ravel(), *hits.cost, *next(index.browse(workload.queries[0])))
+    from tests.workloads import pairs, workloads
+    for workload, structure in pairs(workloads(40, 2)):
+        index = structure(ms.metric(workload.metric, **workload.params)).fit(workload.objects)
+        hits = index.knn(workload.queries, 3)
+        print(*hits.positions.ravel(), *hits.cost, *next(index.browse(workload.queries[0])))
     """
     compiled, interpreted = (run(script, PACKAGE.parent, NUMBA_DISABLE_JIT=flag) for flag in "01")
     assert compiled == interpreted

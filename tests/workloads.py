@@ -7,10 +7,17 @@ from typing import Any
 
 import numpy as np
 
+import metricspace as ms
 from tests import naive
 
 DATA = pathlib.Path(__file__).parents[2] / "shared" / "data"
 """Real data sets that may lie beside a checkout."""
+
+
+# Metrics are tested on one structure of each kind, structures on one metric of each kind; all of either
+# on all of the other would take an hour.
+EVERY_WORKLOAD = ("linear", "vptree", "ghtree", "laesa", "mtree")
+EVERY_STRUCTURE = ("euclidean", "angular", "levenshtein", "jaccard", "precomputed", "python")
 
 
 @dataclass(frozen=True)
@@ -224,3 +231,14 @@ def truth(workload):
     if workload.oracle is None:
         return workload.queries
     return naive.matrix(workload.oracle, workload.queries, workload.objects)
+
+
+def pairs(every):
+    """Return some workloads, each with the structures that it is tested on."""
+    return [
+        (load, structure)
+        for load in every
+        for key, structure in ms.indexes().items()
+        if key in EVERY_WORKLOAD or load.name in EVERY_STRUCTURE
+        if structure.suits(ms.metric(load.metric, **load.params))
+    ]
