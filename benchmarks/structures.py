@@ -46,9 +46,10 @@ ELKI = {"mtree": 0.18, "covertree": 0.12}
 """The share of the scan that ELKI 0.7.1 needs for 10-NN among 10,000 vectors of a learned embedding, ρ 4."""
 
 
-def contenders() -> list[Contender]:
-    """Return every structure, and those that can do with the triangle inequality alone so restricted, too."""
-    restricted = [Contender(key, TRIANGLE) for key, cls in ms.indexes().items() if has_bounds(cls)]
+def contenders(metric: ms.Metric) -> list[Contender]:
+    """Return every structure; where four-point bounds serve a metric, those without them, too."""
+    able = [key for key, cls in ms.indexes().items() if has_bounds(cls)]
+    restricted = [Contender(key, TRIANGLE) for key in able if metric.laws.four_point]
     return [*(Contender(key) for key in ms.indexes()), *restricted, NO_PATHS]
 
 
@@ -117,7 +118,7 @@ def measured(load: workloads.Workload) -> tuple[list[dict[str, Any]], list[str]]
     }
     rho = intrinsic_dimension(metric, load.objects)
     rows, wrong = [], []
-    for contender in contenders():
+    for contender in contenders(metric):
         try:
             index = contender.fitted(metric, load.objects)
         except (TooLarge, NotAMetric):
@@ -133,9 +134,9 @@ def measured(load: workloads.Workload) -> tuple[list[dict[str, Any]], list[str]]
             "built for each": index.build_cost / index.n_objects,
         }
         for name, question in questions.items():
-            share, _ = compared.share_and_recall(index, question)
-            row[name], row[f"{name}, of the scan"] = share * index.n_objects, share
-            if not compared.agrees(index, question):
+            cost, agrees = compared.count(index, question)
+            row[name], row[f"{name}, of the scan"] = cost, cost / index.n_objects
+            if not agrees:
                 wrong.append(contender.name)
         row["bytes an object"] = (statistics.nbytes - held) / index.n_objects
         row |= {"nodes": statistics.nodes, "depth": statistics.depth}

@@ -129,8 +129,13 @@ class Comparison:
 
     def agrees(self, index: BaseIndex, question: Question) -> bool:
         """Whether every answer of an index is the scan's, in the same order."""
-        found = positions(question.ask(index, self.queries))
-        return all(np.array_equal(a, b) for a, b in zip(found, self.truth(question)))
+        return self.count(index, question)[1]
+
+    def count(self, index: BaseIndex, question: Question) -> tuple[float, bool]:
+        """Return the distances computed for a query, and whether every answer is the scan's, in its order."""
+        answer = question.ask(index, self.queries)
+        agrees = all(np.array_equal(a, b) for a, b in zip(positions(answer), self.truth(question)))
+        return float(answer.cost.mean()), agrees
 
     def share_and_recall(self, index: BaseIndex, question: Question) -> tuple[float, float]:
         """Return the distances computed for a query, as a share of the scan's, and the mean recall."""
