@@ -9,9 +9,9 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 demo: $(VENV)/.train
 	$(BIN)/metricspace demo --out out
 
-# A file of tests stays on one core, where what it compiles and builds is at hand.
+# Each core begins with a run of tests of its own, where what one compiles and builds serves the next.
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 bench: $(VENV)/.peers
 	$(BIN)/python -m benchmarks
