@@ -100,7 +100,7 @@ def beside_elki(objects: int, queries: int) -> dict[str, bool]:
     vectors, verdicts = embedded().vectors, {}
     for key, most in ELKI.items():
         index = Contender(key).fitted(ms.metric("euclidean"), vectors[:objects])
-        share = index.knn(vectors[objects : objects + queries], K).cost.mean() / objects
+        share = float(index.knn(vectors[objects : objects + queries], K).cost.mean()) / objects
         verdicts[f"{key}: at most {most:.0%} of a scan of {objects:,}, as ELKI's; {share:.1%}"] = (
             share <= most
         )
