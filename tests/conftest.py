@@ -1,5 +1,7 @@
 """What all tests share."""
 
+import signal
+
 import pytest
 
 from tests.workloads import DATA, pairs, workloads
@@ -43,6 +45,12 @@ def pytest_runtest_setup(item):
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
     return (yield from unless_a_law_is_missing(item))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interrupts():
+    """Interrupts arrive: processes that share the tests out ignore them otherwise."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -136,7 +136,7 @@ def test_an_edit_is_seen(copied, file, before, after, metric, key, expected):
 def test_renaming_and_adding_disturb_nothing(copied):
     ask = ASK.format(structure="GHTree", metric="manhattan")
     before = run(ask, copied)
-    edit(copied, "indexes/ghtree.py", "GHNodes", "HyperplaneNodes")
+    edit(copied, "families/domains.py", "Domains", "DirichletDomains")
     assert run(COUNT_COMPILATIONS + ask + "print(compilations.count > 0)", copied) == [*before, "True"]
     own = """
     from typing import NamedTuple
