@@ -49,7 +49,7 @@ def rows(small: bool = False) -> list[dict[str, Any]]:
 
 def _trees() -> tuple[str, list[str]]:
     """Return trees of at most `LARGEST` nodes in bracket notation."""
-    if DATA.is_dir():
+    if (DATA / "python_stdlib_ast.tsv").is_file():
         return "syntax trees of Python functions", trees(DATA, LARGEST)
     random = np.random.default_rng(0)
     return "random trees", [_random(random, int(random.integers(10, LARGEST))) for _ in range(100)]
