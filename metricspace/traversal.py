@@ -230,6 +230,12 @@ def consider_block(space: Any, first: int, last: int, query: Any, answer: Answer
 
 
 @kernel
+def take_back(desk: Desk) -> None:
+    """Have a node not visited yet, which is about to be offered once more."""
+    desk.wholes[VISITED] -= 1
+
+
+@kernel
 def offer_child(desk: Desk, answer: Answer, node: int, bound: float, reason: int) -> None:
     """Put a node no nearer than `bound` into the frontier, if it may contain an answer.
 

@@ -5,7 +5,7 @@ import pytest
 
 import metricspace as ms
 from benchmarks import workloads
-from metricspace.indexes.sat import PLANES
+from metricspace.families.descending import PLANES
 from tests import naive
 
 BOTH = pytest.mark.parametrize("cls", [ms.SAT, ms.DistalSAT])

@@ -45,9 +45,11 @@ class CoverNodes(NamedTuple):
     to_parent: Array
     cover: Array
     ring: Array
+    between: Array
+    box: Array
+    limit: int
     level: Array
     base: float
-    limit: int  # children that a node may have
 
 
 @begin.of(CoverNodes)
@@ -84,6 +86,9 @@ class CoverTree(ObjectTree):
         By how much balls shrink from one level to the next, above 1.
     capacity : int
         Children that a node may have, at least 2: a limit where most distances are alike, as between sets.
+    bounds : {"auto", "triangle", "four-point"}
+        Exclude children by balls and rings alone, or also by their boxes in the half planes of a node and its
+        children, as the four-point property allows; by default as the metric declares.
     seed : int
         Where the order of insertion comes from.
     max_bytes : int, optional
@@ -105,15 +110,15 @@ class CoverTree(ObjectTree):
         *,
         base: float = 1.6,
         capacity: int = 32,
+        bounds: str = "auto",
         seed: int = 0,
         max_bytes: int | None = None,
     ) -> None:
-        super().__init__(metric, seed=seed, max_bytes=max_bytes)
+        self.capacity = whole_number("capacity", capacity, 2)
+        super().__init__(metric, self.capacity, bounds, seed, max_bytes)
         if isinstance(base, bool) or not isinstance(base, (int, float)) or not 1 < base < math.inf:
             raise InvalidArgument(f"expected base to be a number above 1, given {base!r}")
         self.base = float(base)
-        self.capacity = whole_number("capacity", capacity, 2)
 
     def _apart(self, count: int) -> CoverNodes:
-        level = np.full(count, LOWEST)
-        return CoverNodes(**self._common(count), level=level, base=self.base, limit=self.capacity)
+        return CoverNodes(**self._common(count), level=np.full(count, LOWEST), base=self.base)

@@ -52,7 +52,18 @@ from ..laws import sharpest
 from ..partitions import divide_evenly, part_at, swap
 from ..pivots import widest_spread
 from ..space import Room, prepare
-from ..traversal import BEST_FIRST, ORDER, Desk, afford, consider, expand, make_desk, measure, offer_child
+from ..traversal import (
+    BEST_FIRST,
+    ORDER,
+    Desk,
+    afford,
+    consider,
+    expand,
+    make_desk,
+    measure,
+    offer_child,
+    take_back,
+)
 
 CANDIDATES = 8  # first vantage objects tried, and objects that each is tried on
 SAMPLE = 24
@@ -130,6 +141,7 @@ def filter_leaf(tree: MVPNodes, node: int, space: Any, query: Any, answer: Answe
         nearest = min(nearest, bound)
     if desk.wholes[ORDER] == BEST_FIRST and nearest > desk.bound[0]:
         # Its turn comes when nothing nearer is left; then its vantage objects are measured.
+        take_back(desk)
         offer_child(desk, answer, node, nearest, OBJECT_PIVOT)
         return
     measured = stop - start > 2 and nearest <= answer.reals[EDGE]

@@ -12,9 +12,7 @@ Idea
     the farthest object that may become one: so a node has few neighbours, and they are far apart.
 
 Arrays
-    Those of `descending`, a node's children being its neighbours. For four-point bounds, ``between[i, k]`` is
-    the distance of a neighbour to the k-th of its older siblings, and ``box[i, k]`` holds the neighbour and
-    all that lies below it in the half plane of the parent and the k-th of the first older siblings.
+    Those of `descending`, a node's children being its neighbours, and which of these are ``forced``.
 
 Invariants
     An object chose, on its way down, the nearest of the neighbours that were there. It was no farther from
@@ -29,8 +27,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..answer import Answer
-from ..arguments import one_of, whole_number
-from ..bounds import DOUBLE_PIVOT, PLANAR, RANGE_PIVOT, Slack, cover, double_pivot, hilbert, planar, project
+from ..arguments import whole_number
+from ..bounds import DOUBLE_PIVOT, PLANAR, RANGE_PIVOT, Slack, double_pivot, hilbert
 from ..construction import COST, DONE, NODES, Construction
 from ..families.descending import (
     ObjectTree,
@@ -38,7 +36,6 @@ from ..families.descending import (
     chart,
     covered,
     enclose,
-    foreseen,
     hang,
     hang_equal,
     look_below,
@@ -49,13 +46,10 @@ from ..families.descending import (
 )
 from ..ids import Positions
 from ..kernels import Array, kernel
-from ..laws import sharpest
 from ..objects import Objects
 from ..pivots import random_below
 from ..space import Room, estimate, prepare
 from ..traversal import Desk, begin, expand, offer_child
-
-PLANES = 4  # half planes in which a node has a box; more save under 3% of distances
 
 
 class SATNodes(NamedTuple):
@@ -70,10 +64,10 @@ class SATNodes(NamedTuple):
     to_parent: Array
     cover: Array
     ring: Array
+    between: Array
+    box: Array
+    limit: int
     forced: Array  # uint8
-    between: Array  # (nodes, limit) float32, or no rows
-    box: Array  # (nodes, PLANES, 4), or no rows
-    limit: int  # neighbours that a node may have
 
 
 # --- searching ---------------------------------------------------------------------------------------
@@ -87,20 +81,6 @@ def _(tree: SATNodes, space: Any, query: Any, answer: Answer, desk: Desk) -> Non
 @expand.of(SATNodes)
 def _(tree: SATNodes, node: int, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
     look_below(tree, node, space, query, answer, desk)
-
-
-@foreseen.of(SATNodes)
-def _(tree: SATNodes, node: int, child: int, answer: Answer, desk: Desk) -> float:
-    bound = 0.0
-    if tree.box.shape[0] > 0:
-        slot, plane = tree.child[node], 0
-        while slot != child and plane < PLANES:
-            if desk.memo[slot] < np.inf:
-                spot = project(desk.memo[node], desk.memo[slot], tree.to_parent[slot], answer.slack)
-                bound = max(bound, planar(tree.box[child, plane], spot, answer.slack))
-            slot = tree.next[slot]
-            plane += 1
-    return bound
 
 
 @offer_below.of(SATNodes)
@@ -175,23 +155,6 @@ def _(tree: SATNodes, node: int, slot: int, d: float, nearest: int, to_nearest: 
     if d < to_nearest:
         tree.forced[nearest] = 1
     return False
-
-
-@note.of(SATNodes)
-def _(tree: SATNodes, i: int, rank: int, d: float) -> None:
-    if tree.between.shape[0] > 0:
-        tree.between[i, rank] = d
-
-
-@chart.of(SATNodes)
-def _(tree: SATNodes, child: int, i: int, to_parent: float, slack: Slack) -> None:
-    if tree.box.shape[0] > 0:
-        slot, plane = tree.child[tree.parent[child]], 0
-        while slot != child and plane < PLANES:
-            to_slot = np.float64(tree.between[i, plane])
-            cover(tree.box[child, plane], project(to_parent, to_slot, tree.to_parent[slot], slack))
-            slot = tree.next[slot]
-            plane += 1
 
 
 # --- building at once --------------------------------------------------------------------------------
@@ -322,22 +285,14 @@ class SpatialApproximation(ObjectTree):
         seed: int = 0,
         max_bytes: int | None = None,
     ) -> None:
-        super().__init__(metric, seed=seed, max_bytes=max_bytes)
         self.arity = whole_number("arity", arity, 2)
-        self.bounds = one_of("bounds", bounds, ("auto", "triangle", "four-point"))
+        super().__init__(metric, self.arity, bounds, seed, max_bytes)
 
     def _apart(self, count: int) -> SATNodes:
-        rows = count if sharpest(self.bounds, self.metric, "four-point") == "four-point" else 0
-        return SATNodes(
-            **self._common(count),
-            forced=np.zeros(count, np.uint8),
-            between=np.zeros((rows, self.arity), np.float32),
-            box=np.tile([np.inf, -np.inf, np.inf, -np.inf], (rows, PLANES, 1)),
-            limit=self.arity,
-        )
+        return SATNodes(**self._common(count), forced=np.zeros(count, np.uint8))
 
     def _bytes(self, count: int) -> int:
-        return super()._bytes(count) + (4 * self.arity + 32 * PLANES + 1) * count
+        return super()._bytes(count) + count
 
 
 class SAT(SpatialApproximation):
