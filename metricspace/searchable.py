@@ -331,7 +331,14 @@ class Searchable:
 
     # Several queries at once.
 
-    def where(self, predicate: Predicate, *, filter: Any = None) -> Matches:  # noqa: A002
+    def where(
+        self,
+        predicate: Predicate,
+        *,
+        filter: Any = None,  # noqa: A002
+        n_jobs: int | None = None,
+        progress: bool = False,
+    ) -> Matches:
         """Return the objects of which a predicate holds.
 
         Parameters
@@ -340,6 +347,10 @@ class Searchable:
             ``Within(query, radius)``, or a combination of such, nested at will.
         filter : array of bool, or ids
             As for `knn`.
+        n_jobs : int, optional
+            Threads that measure what no bound decides; None for all cores.
+        progress : bool
+            Show how many objects are decided.
 
         Returns
         -------
@@ -347,7 +358,7 @@ class Searchable:
             In the order of insertion.
         """
         self._fitted()
-        return evaluate(self, predicate, filter)
+        return evaluate(self, predicate, filter, n_jobs, progress)
 
     # Joins.
 

@@ -262,6 +262,19 @@ def test_many_queries(structure):
         assert found.positions.tolist() == [i for i in range(1000) if holds(predicate, rows[:, i])]
 
 
+def test_threads_share_what_no_bound_decides(capsys):
+    points = np.random.default_rng(5).random((30_000, 2))
+    index = ms.VPTree(seed=0).fit(points)
+    predicate = ms.All(ms.Within([0.4, 0.5], 0.4), ms.Within([0.6, 0.5], 0.4))
+    alone, together = (index.where(predicate, n_jobs=jobs, progress=jobs > 1) for jobs in (1, 3))
+    assert alone.positions.tolist() == together.positions.tolist()
+    assert alone.cost == together.cost
+    near = np.hypot(*(np.array([[0.4, 0.5], [0.6, 0.5]])[:, None] - points).transpose(2, 0, 1)) <= 0.4
+    assert alone.positions.tolist() == np.flatnonzero(near.all(axis=0)).tolist()
+    with pytest.raises(errors.InvalidArgument, match="n_jobs"):
+        index.where(predicate, n_jobs=0)
+
+
 @pytest.mark.parametrize(
     ("make", "error", "says"),
     [

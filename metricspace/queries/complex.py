@@ -23,7 +23,7 @@ import copy
 import dataclasses
 import functools
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,7 @@ from ..batch import Batch, masks_of
 from ..errors import InvalidArgument, WrongType
 from ..hits import Matches
 from ..ids import Positions
+from ..progress import shown
 from .refining import Refiner
 from .sifting import WORTH_A_SEARCH, Mask, Sieve, weigh, whose_turn
 
@@ -216,7 +217,9 @@ class Known:
     Attributes
     ----------
     slots : int64
-        Of the objects that are considered, ascending. By query and such slot:
+        Of the objects that are considered, ascending.
+    undecided : int
+        Of how many of these it is not known whether the predicate holds. By query and such slot:
     open : bool
         Whether the distance is neither known nor known to be beyond the query's reach.
     found : float64
@@ -227,8 +230,8 @@ class Known:
         Whether it is the next to be asked for, by query in the order in which they are asked, and by slot.
     """
 
-    def __init__(self, index: Searchable, predicate: Predicate, slots: Positions) -> None:
-        self.index, self.predicate, self.slots = index, predicate, slots
+    def __init__(self, index: Searchable, predicate: Predicate, slots: Positions, n_jobs: int | None) -> None:
+        self.index, self.predicate, self.slots, self._n_jobs = index, predicate, slots, n_jobs
         numbers: dict[typing.Any, int] = {}
         self.rows: dict[Within, int] = {}  # which query each leaf asks
         queries: list[typing.Any] = []
@@ -269,9 +272,11 @@ class Known:
         """Return the radius at which the query of a predicate is asked."""
         return self.reaches[self.rows[leaf]]
 
-    def decide(self) -> Positions:
-        """Return the slots of all objects of which the predicate holds."""
+    def decide(self, show: Callable[[int], None]) -> Positions:
+        """Return the slots of all objects of which the predicate holds; `show` takes how many are decided."""
+        total = len(self.slots)
         while len(self.slots):
+            show(total - self.undecided)
             due = {row: int(np.count_nonzero(due)) for row, due in self.due.items()}
             turn = whose_turn(self.sieves, {row for row in due if self.wanted[row].any()}, due)
             if turn is None:
@@ -284,7 +289,8 @@ class Known:
         """See what is to be asked; set aside what is decided, whenever that is half of the objects."""
         fails, holds = self.predicate.verdict(self)
         left = ~(fails | holds)
-        if 2 * np.count_nonzero(left) <= len(left):
+        self.undecided = int(np.count_nonzero(left))
+        if 2 * self.undecided <= len(left):
             self.held.append(self.slots[holds])
             kept = np.flatnonzero(left)
             self.slots, self.open, self.found = self.slots[kept], self.open[:, kept], self.found[:, kept]
@@ -335,7 +341,7 @@ class Known:
 
     @functools.cached_property
     def _refiner(self) -> Refiner:
-        return Refiner(self.index, self.asked)
+        return Refiner(self.index, self.asked, self._n_jobs)
 
 
 def _identity(query: typing.Any) -> typing.Any:
@@ -345,14 +351,17 @@ def _identity(query: typing.Any) -> typing.Any:
     return query if isinstance(query, (str, bytes)) else id(query)
 
 
-def evaluate(index: Searchable, predicate: Predicate, chosen: typing.Any) -> Matches:
+def evaluate(
+    index: Searchable, predicate: Predicate, chosen: typing.Any, n_jobs: int | None, progress: bool
+) -> Matches:
     """Return the objects of an index of which a predicate holds, if the filter `chosen` admits them."""
     predicate = _predicate(predicate)
     among = np.ones(len(index._order), bool)
     if chosen is not None:
         among = masks_of(index, chosen, 1)[0] != 0
     among &= ~np.isin(index._order, list(index._ids.removed))
-    known = Known(index, predicate, np.flatnonzero(among))
-    positions = np.sort(index._order[known.decide()])
+    known = Known(index, predicate, np.flatnonzero(among), n_jobs)
+    with shown("deciding", int(np.count_nonzero(among)), progress) as show:
+        positions = np.sort(index._order[known.decide(show)])
     ids, bounds = index._ids.called(positions), int(known.searched[BOUNDS])
     return Matches(ids, positions, known.cost, index.exact, bounds)

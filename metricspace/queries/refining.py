@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +13,7 @@ from .. import threads
 from ..ids import Positions
 from ..kernels import Array, kernel
 from ..objects import Objects
-from ..space import Room, at_least, make_room, prepare, within
+from ..space import Room, at_least, prepare, within
 
 if TYPE_CHECKING:
     from ..searchable import Searchable
@@ -41,36 +43,51 @@ def measure_chosen(
 class Refiner:
     """Queries whose distances to objects of an index are asked for one by one.
 
+    Parameters
+    ----------
+    index, asked
+        The index, and the queries encoded as its objects are.
+    n_jobs : int, optional
+        Threads; None for all cores.
+
     Attributes
     ----------
     cost : int
         Distances computed so far.
     """
 
-    def __init__(self, index: Searchable, asked: Objects) -> None:
+    def __init__(self, index: Searchable, asked: Objects, n_jobs: int | None = 1) -> None:
         self._bound = index._bind(index._objects, asked)
-        self._room = make_room(index.metric.words(asked))
+        jobs = threads.jobs(n_jobs) if self._bound.native else 1
+        self._rooms = [self._bound.room() for _ in range(jobs)]
         self.cost = 0
 
     def distances(self, row: int, slots: Positions, limit: float = np.inf) -> npt.NDArray[np.float64]:
         """Return the distances of a query to the objects in these slots, infinity beyond a limit."""
-        out = np.empty(len(slots))
-        for first in range(0, len(slots), _CHUNK):
-            part = slice(first, first + _CHUNK)
+        out, bound = np.empty(len(slots)), self._bound
+        waiting = list(range(0, len(slots), _CHUNK))[::-1]
 
-            def work(part: slice = part) -> int:
-                bound = self._bound
-                return measure_chosen(
-                    bound.space, bound.queries, row, slots[part], limit, self._room, out[part]
-                )
+        def work(room: Room) -> int:
+            measured = 0
+            while waiting and not room.fault[0]:
+                with contextlib.suppress(IndexError):  # another thread was quicker
+                    first = waiting.pop()
+                    part = slice(first, first + _CHUNK)
+                    measured += measure_chosen(
+                        bound.space, bound.queries, row, slots[part], limit, room, out[part]
+                    )
+            return measured
 
-            if self._bound.metric.native:
-                self.cost += work()
-            else:  # an interrupt must reach the main thread, and not a callback
-                self.cost += threads.run([work], self._cancel)[0]
-            if self._room.fault[0]:
-                raise self._bound.complaint(self._room.fault)
+        rooms = self._rooms[: len(waiting)]
+        if bound.native and len(rooms) == 1:
+            self.cost += work(rooms[0])
+        else:  # an interrupt must reach the main thread, and not a callback
+            self.cost += sum(threads.run([functools.partial(work, room) for room in rooms], self._cancel))
+        for room in rooms:
+            if room.fault[0]:
+                raise bound.complaint(room.fault)
         return out
 
     def _cancel(self) -> None:
-        self._room.fault[0] = 1
+        for room in self._rooms:
+            room.fault[0] = 1
