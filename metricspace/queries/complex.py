@@ -28,6 +28,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import numpy.typing as npt
 
+from .. import threads
 from ..answer import BOUNDS, COST, PAIRS, SIFT, WHOLES
 from ..arguments import radii_of
 from ..batch import Batch, masks_of
@@ -230,7 +231,7 @@ class Known:
         Whether it is the next to be asked for, by query in the order in which they are asked, and by slot.
     """
 
-    def __init__(self, index: Searchable, predicate: Predicate, slots: Positions, n_jobs: int | None) -> None:
+    def __init__(self, index: Searchable, predicate: Predicate, slots: Positions, n_jobs: int) -> None:
         self.index, self.predicate, self.slots, self._n_jobs = index, predicate, slots, n_jobs
         numbers: dict[typing.Any, int] = {}
         self.rows: dict[Within, int] = {}  # which query each leaf asks
@@ -360,7 +361,7 @@ def evaluate(
     if chosen is not None:
         among = masks_of(index, chosen, 1)[0] != 0
     among &= ~np.isin(index._order, list(index._ids.removed))
-    known = Known(index, predicate, np.flatnonzero(among), n_jobs)
+    known = Known(index, predicate, np.flatnonzero(among), threads.jobs(n_jobs))
     with shown("deciding", int(np.count_nonzero(among)), progress) as show:
         positions = np.sort(index._order[known.decide(show)])
     ids, bounds = index._ids.called(positions), int(known.searched[BOUNDS])

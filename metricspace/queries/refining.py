@@ -47,8 +47,8 @@ class Refiner:
     ----------
     index, asked
         The index, and the queries encoded as its objects are.
-    n_jobs : int, optional
-        Threads; None for all cores.
+    n_jobs : int
+        Threads, if the metric can be measured on several.
 
     Attributes
     ----------
@@ -56,10 +56,9 @@ class Refiner:
         Distances computed so far.
     """
 
-    def __init__(self, index: Searchable, asked: Objects, n_jobs: int | None = 1) -> None:
+    def __init__(self, index: Searchable, asked: Objects, n_jobs: int = 1) -> None:
         self._bound = index._bind(index._objects, asked)
-        jobs = threads.jobs(n_jobs) if self._bound.native else 1
-        self._rooms = [self._bound.room() for _ in range(jobs)]
+        self._rooms = [self._bound.room() for _ in range(n_jobs if self._bound.native else 1)]
         self.cost = 0
 
     def distances(self, row: int, slots: Positions, limit: float = np.inf) -> npt.NDArray[np.float64]:
