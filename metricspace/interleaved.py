@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .kernels import Array, kernel
-from .simd import WIDTH, WOVEN, interleave, take_apart
+from .simd.vectors import WIDTH
+from .simd.weaving import WOVEN, interleave, take_apart
 
 _WORDS = WOVEN // 8  # of 64 bits, in a column
 

@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from .ids import Positions
 from .kernels import Array, kernel
-from .simd import TILE, advance_8, advance_16, advance_32, advance_64
+from .simd.patterns import TILE, advance_8, advance_16, advance_32, advance_64
 from .space import BLOCK, Room, at_least, batches, estimates, fill_block, home, prepare, span_at_least, within
 
 LONGEST = 64  # symbols of a string that fits into a lane

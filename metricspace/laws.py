@@ -31,7 +31,7 @@ from .ids import Positions
 from .interleaved import Loom, make_loom
 from .kernels import COMPILED
 from .objects import Handles, NumericRows, Objects, Rows
-from .simd import WOVEN
+from .simd.weaving import WOVEN
 from .space import BLOCK, Room, RowSpace, TwoMetrics, fill_distances, fill_in_order, make_room
 
 # Lines of a compiler's complaint that say where and not what.

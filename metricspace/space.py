@@ -27,7 +27,7 @@ import numpy as np
 
 from .interleaved import Loom, put_in_order, weave
 from .kernels import Array, generic, kernel
-from .simd import WOVEN
+from .simd.weaving import WOVEN
 
 
 class RowSpace(NamedTuple):

@@ -110,7 +110,7 @@ print(hits.ids[0, 0], hits.distances[0, 0].round(3))
          "return 3 * sum_of_magnitudes(space.rows[i], query.row)",
          "manhattan", "GHTree", ["3", "1.2"]),
         # a function that metrics share, one of them compiled into the search
-        ("simd.py", "return join(builder, _folded(builder, lanes, join), rest)",
+        ("simd/sums.py", "return join(builder, _folded(builder, lanes, join), rest)",
          "return join(builder, join(builder, _folded(builder, lanes, join), rest), rest)",
          "euclidean", "LinearScan", ["3", "0.4"]),
         # the core, far below the kernel that is stored

@@ -12,7 +12,7 @@ import pytest
 import metricspace as ms
 from metricspace import interleaved, lanes
 from metricspace.metrics import sequences
-from metricspace.simd import WOVEN
+from metricspace.simd.weaving import WOVEN
 from metricspace.space import BLOCK
 from tests import naive
 

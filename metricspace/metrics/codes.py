@@ -13,7 +13,7 @@ from ..norms import OnRows, rows_of
 from ..objects import Bits, Objects, Rows
 from ..objects.bits import is_boolean
 from ..objects.rows import as_matrix, refuse_empty
-from ..simd import count_unequal, count_unequal_bits, eight_beyond
+from ..simd.counts import count_unequal, count_unequal_bits, eight_beyond
 from ..space import Room, RowQuery, batches, distance, estimates, prepare
 
 

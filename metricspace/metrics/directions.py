@@ -16,7 +16,7 @@ from ..kernels import Array, kernel
 from ..laws import Laws, register
 from ..norms import EuclideanSpace, Images, OnImages, norms, rows_of
 from ..objects import Objects, Rows
-from ..simd import sum_of_squares
+from ..simd.sums import sum_of_squares
 from ..space import Room, RowQuery, prepare, within
 
 _UNIT = 2.0**-53

@@ -13,7 +13,7 @@ from ..kernels import Array, kernel
 from ..laws import HILBERT, TRIANGLE, Laws, register
 from ..norms import EuclideanSpace, Images, ManhattanSpace, OnImages, OnRows, norms, rows_of
 from ..objects import Objects, Rows
-from ..simd import sum_of_magnitudes, sum_of_shares
+from ..simd.sums import sum_of_magnitudes, sum_of_shares
 from ..space import Room, RowQuery, at_least, distance, prepare, within
 
 _UNIT = 2.0**-53

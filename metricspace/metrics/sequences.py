@@ -22,7 +22,7 @@ from ..kernels import Array, kernel
 from ..lanes import SCRATCH, LaneSpace, by_length_and_end, bytes_in_lanes, in_lanes
 from ..laws import TRIANGLE, Metric, register
 from ..objects import Objects, Sequences, sequences_of
-from ..simd import popcount
+from ..simd.counts import popcount
 from ..space import Room, at_least, prepare, within
 
 _ONE = np.uint64(1)

@@ -21,7 +21,7 @@ from ..laws import TRIANGLE, Metric, checked_dtype, register
 from ..objects import Bits, Objects, Sets, SparseRows
 from ..objects.bits import is_boolean
 from ..objects.sparse import is_sparse
-from ..simd import popcount
+from ..simd.counts import popcount
 from ..space import Room, at_least, distance, prepare
 
 _ONE = np.uint64(1)
