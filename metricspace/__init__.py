@@ -15,6 +15,7 @@ from . import metrics as _families
 from .anatomy import Explanation, Statistics
 from .browsing import Browser, Merged, merge
 from .checking import LawReport, check_metric, check_scale
+from .choosing import Choice, Index
 from .errors import MetricSpaceError
 from .hits import Balls, Counts, Hits, Matches, TopK
 from .index import indexes
@@ -31,9 +32,11 @@ __all__ = [
     "Any",
     "Balls",
     "Browser",
+    "Choice",
     "Counts",
     "Explanation",
     "Hits",
+    "Index",
     "LawReport",
     "Laws",
     "Matches",
