@@ -99,6 +99,15 @@ def words(data: pathlib.Path = DATA) -> list[str]:
     return (data / "wamerican.txt").read_text(encoding="utf-8").splitlines()
 
 
+def glosses(data: pathlib.Path = DATA) -> list[str]:
+    """Return what words mean, in about 75 characters each, or random text where the data are missing."""
+    if not data.is_dir():
+        words = _random_words(60_000)
+        return [" ".join(words[12 * i : 12 * i + 12]) for i in range(5000)]
+    lines = (data / "wordnet_minilm_texts.tsv").read_text(encoding="utf-8").splitlines()
+    return [line.rpartition("\t")[2] for line in lines]
+
+
 def cities(data: pathlib.Path = DATA) -> npt.NDArray[np.float64]:
     """Return latitudes and longitudes of cities in degrees, or of random places where they are missing."""
     if not data.is_dir():

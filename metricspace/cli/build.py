@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ..choosing import Index
 from ..errors import UnknownName
 from ..index import BaseIndex, indexes
 from .data import (
@@ -30,8 +31,8 @@ def build(
         pathlib.Path, typer.Argument(metavar="INDEX", help="Where to save.", show_default=False)
     ],
     structure: Annotated[
-        str, typer.Option(help="Which structure, as 'metricspace bench' compares.")
-    ] = "vptree",
+        str, typer.Option(help="Which structure, as 'metricspace bench' compares; 'auto' tries some.")
+    ] = "auto",
     metric: MetricOption = None,
     model: ModelOption = None,
     ids: Annotated[
@@ -53,12 +54,15 @@ def build(
     else:
         require("train")
         kind, objects = "vectors", read_embedded(data, model)
-    index = structure_named(structure)(metric=parse_metric(metric or DEFAULT_METRICS[kind]), seed=seed)
+    make = Index if structure == "auto" else structure_named(structure)
+    index = make(metric=parse_metric(metric or DEFAULT_METRICS[kind]), seed=seed)
     names = None if ids is None else read_lines(ids)
     started = time.perf_counter()
     index.fit(objects, ids=names, progress=shows_progress(json))
     seconds = time.perf_counter() - started
     index.save(index_file)
+    if isinstance(index, Index):
+        out.print(str(index.explain_choice()), markup=False, highlight=False)
     out.print(f"built in {seconds:.2f} s and saved as {index_file}", markup=False)
     show(index, index_file, out, json)
 
