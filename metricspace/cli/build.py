@@ -61,10 +61,10 @@ def build(
     index.fit(objects, ids=names, progress=shows_progress(json))
     seconds = time.perf_counter() - started
     index.save(index_file)
+    out.print(f"built in {seconds:.2f} s and saved as {index_file}", markup=False)
     if isinstance(index, Index):
         out.print(str(index.explain_choice()), markup=False, highlight=False)
-    out.print(f"built in {seconds:.2f} s and saved as {index_file}", markup=False)
-    show(index, index_file, out, json)
+    show(index.chosen if isinstance(index, Index) else index, index_file, out, json)
 
 
 def structure_named(key: str) -> type[BaseIndex]:
