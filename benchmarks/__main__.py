@@ -7,7 +7,18 @@ import importlib
 
 from benchmarks import report
 
-NAMES = ("startup", "memory", "usermetric", "vptree", "structures", "distances", "joins", "complex", "exact")
+NAMES = (
+    "startup",
+    "memory",
+    "usermetric",
+    "vptree",
+    "structures",
+    "distances",
+    "joins",
+    "complex",
+    "exact",
+    "scale",
+)
 
 
 def main() -> None:

@@ -9,9 +9,11 @@ from benchmarks import (
     complex,  # noqa: A004
     distances,
     embedded,
+    exact,
     joins,
     memory,
     report,
+    scale,
     startup,
     structures,
     usermetric,
@@ -24,7 +26,7 @@ from docs import tables
 @pytest.fixture(autouse=True)
 def generated(monkeypatch, tmp_path):
     """Vectors are generated: the learned ones would have to be learned first."""
-    monkeypatch.setattr(embedded, "KEPT", tmp_path / "embedded.npz")
+    monkeypatch.setattr(embedded, "KEPT", tmp_path / "embedded")
     monkeypatch.setattr(embedded, "_images", lambda: None)
 
 
@@ -38,6 +40,8 @@ def generated(monkeypatch, tmp_path):
         (vptree, {"objects": 400, "queries": 60}),
         (joins, {"objects": 400, "sample": 60}),
         (complex, {"objects": 500}),
+        (scale, {"sizes": ((2000, 8),), "queries": 20}),
+        (exact, {"small": True}),
     ],
     ids=lambda part: part.__name__.rpartition(".")[2] if hasattr(part, "run") else "",
 )
@@ -45,9 +49,13 @@ def test_benchmark_runs(benchmark, sizes, monkeypatch, tmp_path):
     if benchmark is joins:
         pytest.importorskip("rapidfuzz")
         monkeypatch.setattr(workloads, "DATA", tmp_path / "absent")
-    if benchmark in (vptree, joins):
+    if benchmark in (vptree, joins, exact):
         pytest.importorskip("pynear")
         pytest.importorskip("faiss")
+    if benchmark is exact:
+        for package in ("pykdtree", "nmslib", "pybktree", "rapidfuzz"):
+            pytest.importorskip(package)
+        monkeypatch.setattr("benchmarks.exact.race.ROUNDS", 1)
     monkeypatch.setattr(startup, "ROUNDS", 1)
     monkeypatch.setattr(report, "RESULTS", tmp_path / "results")
     result = benchmark.run(**sizes)
