@@ -8,7 +8,8 @@ import importlib
 from benchmarks import report
 
 NAMES = (
-    "startup", "memory", "usermetric", "vptree", "structures", "distances", "joins", "complex", "exact", "scale",
+    "startup", "memory", "usermetric", "vptree", "structures", "distances", "joins", "complex", "exact",
+    "scale",
 )  # fmt: skip
 
 
