@@ -71,7 +71,7 @@ def _idx(part: str, what: str) -> npt.NDArray[np.uint8]:
 
 def _trained(images: Any, labels: Any, test: Any, test_labels: Any) -> Embedded:
     """Train on all ten classes, which takes about a minute on two cores, and embed the training images."""
-    from embeddings import Trainer, evaluation  # only to make the vectors
+    from embeddings import Trainer, evaluation, indexability  # only to make the vectors
 
     images, test = (given.reshape(-1, 28, 28) for given in (images, test))
     model = Trainer.for_images(
@@ -79,7 +79,7 @@ def _trained(images: Any, labels: Any, test: Any, test_labels: Any) -> Embedded:
     ).fit(images, labels)
     vectors = model.embed(images)
     recall = evaluation.recall(model.embed(test), test_labels)
-    rho = evaluation.intrinsic_dimension(vectors)
+    rho = indexability.intrinsic_dimension(vectors)
     return Embedded(
         vectors,
         f"{len(vectors):,} images of Fashion-MNIST under a learned embedding into 64 dimensions "

@@ -17,7 +17,8 @@ from embeddings.data import (
     zero_shot,
 )
 from embeddings.errors import CollapseWarning, DivergenceError, EmbeddingError, InputError, ModelFileError
-from embeddings.evaluation import evaluate, intrinsic_dimension
+from embeddings.evaluation import evaluate
+from embeddings.indexability import intrinsic_dimension
 from embeddings.losses import LiftedStructureLoss
 from embeddings.networks import MLP, ConvNet, Network
 from embeddings.samplers import ClassBatches

@@ -1,4 +1,4 @@
-"""How well embeddings separate classes, as the field measures it; and how hard they are to search.
+"""How well embeddings separate classes, as the field measures it.
 
 Recall@K, NMI and F1 are those of Oh Song et al. (CVPR 2016); precision@1, R-precision and MAP@R those of
 Musgrave, Belongie, Lim: *A Metric Learning Reality Check*, ECCV 2020; AMI is that of Vinh, Epps, Bailey, JMLR
@@ -93,42 +93,6 @@ def map_at_r(embeddings: ArrayLike, labels: ArrayLike, *, n_jobs: int | None = N
     """MAP@R alone, as in :func:`evaluate`."""
     vectors, classes = checked(embeddings, labels, [1])
     return retrieval(vectors, classes, [1], n_jobs)["map@r"]
-
-
-def intrinsic_dimension(embeddings: ArrayLike, sample: int = 100_000, seed: int = 0) -> float:
-    """Intrinsic dimension ρ = μ² / 2σ² of the Euclidean distances (Chávez et al., ACM Comput. Surv. 2001).
-
-    The larger it is, the more alike all distances are, and the less any exact index can exclude.
-
-    Parameters
-    ----------
-    embeddings : array of shape (n, dim)
-        At least two.
-    sample : int, default 100,000
-        Number of random pairs of different rows.
-    seed : int, default 0
-
-    Returns
-    -------
-    float
-        0 if all vectors are equal; infinite if all distances are equal otherwise.
-    """
-    vectors = as_vectors(embeddings).astype(np.float64)
-    if len(vectors) < 2 or sample < 1:
-        raise InputError(f"distances need two vectors and a sample, not {len(vectors)} and {sample}")
-    rng = np.random.default_rng(seed)
-    left = rng.integers(len(vectors), size=sample)
-    right = (left + rng.integers(1, len(vectors), size=sample)) % len(vectors)
-    distances = np.concatenate(
-        [
-            np.linalg.norm(vectors[left[at : at + 4096]] - vectors[right[at : at + 4096]], axis=1)
-            for at in range(0, sample, 4096)
-        ]
-    )
-    mean, variance = float(distances.mean()), float(distances.var())
-    if variance == 0.0:
-        return math.inf if mean > 0.0 else 0.0
-    return mean**2 / (2 * variance)
 
 
 def retrieval(

@@ -1,9 +1,7 @@
-import math
-
 import numpy as np
 import pytest
 
-from embeddings import InputError, evaluate, evaluation, intrinsic_dimension
+from embeddings import InputError, evaluate, evaluation
 from embeddings.evaluation import ami, cluster, contingency, map_at_r, recall
 
 from . import definitions
@@ -139,21 +137,3 @@ def test_degenerate_partitions_score_zero():
 def test_unusable_input_is_refused(embeddings, labels, ks, message):
     with pytest.raises(InputError, match=message):
         evaluate(embeddings, labels, ks)
-
-
-def test_intrinsic_dimension_grows_with_the_dimension():
-    rng = np.random.default_rng(0)
-    low, high = (intrinsic_dimension(rng.standard_normal((2000, dim))) for dim in (2, 32))
-    # For a Gaussian in d dimensions μ²/2σ² of the distances tends to d.
-    assert high == pytest.approx(32, rel=0.05)
-    assert low < 4
-
-
-def test_intrinsic_dimension_of_few_points():
-    assert intrinsic_dimension(np.zeros((3, 2))) == 0.0
-    assert intrinsic_dimension([[0.0], [1.0]]) == math.inf
-    assert intrinsic_dimension([[0.0], [1.0], [3.0]], seed=1) == intrinsic_dimension(
-        [[0.0], [1.0], [3.0]], seed=1
-    )
-    with pytest.raises(InputError, match="two vectors"):
-        intrinsic_dimension([[0.0]])
