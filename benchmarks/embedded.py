@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import gzip
-import pathlib
 from typing import Any
 
 import numpy as np
@@ -13,12 +11,8 @@ import numpy.typing as npt
 from benchmarks import workloads
 from benchmarks.report import RESULTS
 
-DEBIAN = pathlib.Path("/usr/share/datasets/fashion-mnist")
-"""Where Debian's package ``dataset-fashion-mnist`` puts the images."""
-
 KEPT = RESULTS / "embedded.npz"
 """Where the embedding is kept; git ignores it."""
-_IDX_HEADER = {"images": 16, "labels": 8}  # bytes before the pixels and before the labels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,9 +47,11 @@ def embedded() -> Embedded:
 
 def _images() -> tuple[Any, Any, Any, Any] | None:
     """Return images and labels to train on, then to test on, if there are any."""
-    if DEBIAN.is_dir():
-        parts = [_idx(part, what) for part in ("train", "t10k") for what in ("images", "labels")]
-        return parts[0], parts[1], parts[2], parts[3]
+    from embeddings import data  # only to make the vectors, as below
+
+    if data.idx.DEBIAN.is_dir():
+        split = data.fashion_mnist()
+        return split.train_images, split.train_labels, split.test_images, split.test_labels
     kept = workloads.DATA / "fashion_mnist_25k.npz"
     if not kept.exists():
         return None
@@ -63,15 +59,9 @@ def _images() -> tuple[Any, Any, Any, Any] | None:
         return held["base"], held["base_labels"], held["query"], held["query_labels"]
 
 
-def _idx(part: str, what: str) -> npt.NDArray[np.uint8]:
-    dimensions = {"images": 3, "labels": 1}[what]
-    packed = (DEBIAN / f"{part}-{what}-idx{dimensions}-ubyte.gz").read_bytes()
-    return np.frombuffer(gzip.decompress(packed), np.uint8, offset=_IDX_HEADER[what])
-
-
 def _trained(images: Any, labels: Any, test: Any, test_labels: Any) -> Embedded:
     """Train on all ten classes, which takes about a minute on two cores, and embed the training images."""
-    from embeddings import Trainer, evaluation, indexability  # only to make the vectors
+    from embeddings import Trainer, evaluation, indexability
 
     images, test = (given.reshape(-1, 28, 28) for given in (images, test))
     model = Trainer.for_images(

@@ -1,5 +1,6 @@
 """Learn a metric: embeddings in which items of one class are near, and that an exact index can search."""
 
+from embeddings import indexability, presets
 from embeddings.augmentation import RandomAffine, with_symmetries
 from embeddings.data import (
     Dataset,
@@ -47,11 +48,13 @@ __all__ = [
     "cub200",
     "evaluate",
     "fashion_mnist",
+    "indexability",
     "intrinsic_dimension",
     "load",
     "load_digits",
     "omniglot",
     "online_products",
+    "presets",
     "read_npz",
     "verify",
     "with_symmetries",
