@@ -99,7 +99,7 @@ def report(
         index = kinds[structure](metric=METRIC, seed=seed).fit(chosen)
         nearest = index.knn_graph(min(k, len(chosen) - 1), n_jobs=n_jobs)
         measured[MEASURED + structure] = float(nearest.cost.mean())
-    norms = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
     return {
         "rho": rho(pairs),
         "rho_within": rho(within),
@@ -195,6 +195,8 @@ def picture(
     draw_costs(costs, [entry for entry in history if "searched" in entry])
     for axis in (distances, quality, costs):
         axis.spines["top"].set_visible(False)
+    for axis in (quality, costs):
+        axis.xaxis.get_major_locator().set_params(integer=True)
     figure.savefig(path, dpi=130)
     return Path(path)
 
