@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import gzip
-import pathlib
 from typing import Any
 
 import numpy as np
@@ -13,12 +11,17 @@ import numpy.typing as npt
 from benchmarks import workloads
 from benchmarks.report import RESULTS
 
+<<<<<<< HEAD
 DEBIAN = pathlib.Path("/usr/share/datasets/fashion-mnist")
 """Where Debian's package ``dataset-fashion-mnist`` puts the images."""
 
 KEPT = RESULTS / "embedded"
 """Where embeddings are kept; git ignores them."""
 _IDX_HEADER = {"images": 16, "labels": 8}  # bytes before the pixels and before the labels
+=======
+KEPT = RESULTS / "embedded.npz"
+"""Where the embedding is kept; git ignores it."""
+>>>>>>> evaluation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,9 +67,11 @@ def embedded(name: str = "fashion") -> Embedded:
 
 def _images() -> tuple[Any, Any, Any, Any] | None:
     """Return images and labels to train on, then to test on, if there are any."""
-    if DEBIAN.is_dir():
-        parts = [_idx(part, what) for part in ("train", "t10k") for what in ("images", "labels")]
-        return parts[0], parts[1], parts[2], parts[3]
+    from embeddings import data  # only to make the vectors, as below
+
+    if data.idx.DEBIAN.is_dir():
+        split = data.fashion_mnist()
+        return split.train_images, split.train_labels, split.test_images, split.test_labels
     kept = workloads.DATA / "fashion_mnist_25k.npz"
     if not kept.exists():
         return None
@@ -74,6 +79,7 @@ def _images() -> tuple[Any, Any, Any, Any] | None:
         return held["base"], held["base_labels"], held["query"], held["query_labels"]
 
 
+<<<<<<< HEAD
 def _idx(part: str, what: str) -> npt.NDArray[np.uint8]:
     dimensions = {"images": 3, "labels": 1}[what]
     packed = (DEBIAN / f"{part}-{what}-idx{dimensions}-ubyte.gz").read_bytes()
@@ -81,8 +87,11 @@ def _idx(part: str, what: str) -> npt.NDArray[np.uint8]:
 
 
 def _fashion() -> Embedded | None:
+=======
+def _trained(images: Any, labels: Any, test: Any, test_labels: Any) -> Embedded:
+>>>>>>> evaluation
     """Train on all ten classes, which takes about a minute on two cores, and embed the training images."""
-    from embeddings import Trainer, evaluation  # only to make the vectors
+    from embeddings import Trainer, evaluation, indexability
 
     found = _images()
     if found is None:
@@ -92,9 +101,15 @@ def _fashion() -> Embedded | None:
     model = Trainer.for_images(
         images, dim=64, seed=0, classes_per_batch=10, items_per_class=12, epochs=10, batches_per_epoch=100
     ).fit(images, labels)
+<<<<<<< HEAD
     vectors, queries = model.embed(images), model.embed(test)
     recall = evaluation.recall(queries, test_labels)
     rho = evaluation.intrinsic_dimension(vectors)
+=======
+    vectors = model.embed(images)
+    recall = evaluation.recall(model.embed(test), test_labels)
+    rho = indexability.intrinsic_dimension(vectors)
+>>>>>>> evaluation
     return Embedded(
         vectors,
         queries,

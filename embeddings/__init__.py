@@ -1,9 +1,25 @@
 """Learn a metric: embeddings in which items of one class are near, and that an exact index can search."""
 
+from embeddings import indexability, presets
 from embeddings.augmentation import RandomAffine, with_symmetries
-from embeddings.data import Dataset, Split, load_digits, read_npz, zero_shot
+from embeddings.data import (
+    Dataset,
+    ImageFiles,
+    ImageFolder,
+    Split,
+    cars196,
+    cub200,
+    fashion_mnist,
+    load_digits,
+    omniglot,
+    online_products,
+    read_npz,
+    verify,
+    zero_shot,
+)
 from embeddings.errors import CollapseWarning, DivergenceError, EmbeddingError, InputError, ModelFileError
-from embeddings.evaluation import evaluate, intrinsic_dimension
+from embeddings.evaluation import evaluate
+from embeddings.indexability import intrinsic_dimension
 from embeddings.losses import LiftedStructureLoss
 from embeddings.networks import MLP, ConvNet, Network
 from embeddings.samplers import ClassBatches
@@ -19,6 +35,8 @@ __all__ = [
     "Dataset",
     "DivergenceError",
     "EmbeddingError",
+    "ImageFiles",
+    "ImageFolder",
     "InputError",
     "LiftedStructureLoss",
     "ModelFileError",
@@ -26,11 +44,19 @@ __all__ = [
     "RandomAffine",
     "Split",
     "Trainer",
+    "cars196",
+    "cub200",
     "evaluate",
+    "fashion_mnist",
+    "indexability",
     "intrinsic_dimension",
     "load",
     "load_digits",
+    "omniglot",
+    "online_products",
+    "presets",
     "read_npz",
+    "verify",
     "with_symmetries",
     "zero_shot",
 ]

@@ -142,7 +142,7 @@ class Batch:
                     first, last = waiting.pop()
                 except IndexError:  # another worker was quicker
                     break
-                worker.answer(first, last)
+                worker.answer(self, first, last)
                 if self.kind in BALLS:
                     parts[first] = worker.taken()
 
@@ -212,7 +212,7 @@ class Worker:
     """One thread's memory, enlarged whenever a kernel asks for more."""
 
     def __init__(self, batch: Batch, positions: Positions, distances: npt.NDArray[np.float64]) -> None:
-        self.batch = batch
+        # Not the batch, which keeps it: a circle would hold all results until garbage is collected.
         self.desk: Desk = batch.index._desk()
         self.desk.wholes[ORDER] = batch.order
         self.room: Room = batch.bound.room()
@@ -221,9 +221,8 @@ class Worker:
         self.used = np.zeros(1, np.int64)
         self.stopped = False
 
-    def answer(self, first: int, last: int) -> None:
-        """Answer queries `first` to `last`."""
-        batch = self.batch
+    def answer(self, batch: Batch, first: int, last: int) -> None:
+        """Answer queries `first` to `last` of the batch."""
         span = np.array([first, last])
         self.used[0] = 0 if batch.kind in (*BALLS, BROWSE) else first * batch.k
         while True:

@@ -1,7 +1,7 @@
 """The definitions, word by word, in plain Python."""
 
 import math
-from itertools import combinations
+from itertools import combinations, permutations
 
 
 def lifted_loss(embeddings, labels, margin):
@@ -58,6 +58,22 @@ def recall(embeddings, labels, k):
     )
 
 
+def accompanied(labels):
+    return [i for i, label in enumerate(labels) if labels.count(label) > 1]
+
+
+def recall_of_accompanied(embeddings, labels, k):
+    found = [
+        any(labels[j] == labels[i] for j in nearest_others(embeddings, i)[:k]) for i in accompanied(labels)
+    ]
+    return sum(found) / len(found)
+
+
+def precision_at_1(embeddings, labels):
+    found = [labels[nearest_others(embeddings, i)[0]] == labels[i] for i in accompanied(labels)]
+    return sum(found) / len(found)
+
+
 def r_precision_and_map(embeddings, labels):
     precisions, averages = [], []
     for i in range(len(labels)):
@@ -79,6 +95,28 @@ def nmi(clusters, classes):
     both = list(zip(clusters, classes))
     information = entropy(clusters) + entropy(classes) - entropy(both)
     return 2 * information / (entropy(clusters) + entropy(classes))
+
+
+def ami(clusters, classes):
+    """By the definition of the expectation: the mean over all orders of the class labels."""
+    n = len(classes)
+
+    def information(one, other):
+        total = 0.0
+        for a in set(one):
+            for b in set(other):
+                both = sum(x == a and y == b for x, y in zip(one, other))
+                if both:
+                    total += both / n * math.log(n * both / (one.count(a) * other.count(b)))
+        return total
+
+    def entropy(names):
+        return -sum(names.count(name) / n * math.log(names.count(name) / n) for name in set(names))
+
+    orders = list(permutations(classes))
+    expected = sum(information(clusters, order) for order in orders) / len(orders)
+    most = (entropy(clusters) + entropy(classes)) / 2
+    return (information(clusters, classes) - expected) / (most - expected)
 
 
 def pair_f1(clusters, classes):

@@ -1,30 +1,91 @@
-import math
-
 import numpy as np
 import pytest
 
-from embeddings import InputError, evaluate, intrinsic_dimension
-from embeddings.evaluation import cluster, recall
+from embeddings import InputError, evaluate, evaluation
+from embeddings.evaluation import ami, cluster, contingency, map_at_r, recall
 
 from . import definitions
 
 
+@pytest.fixture
+def ties():
+    """Make embeddings and labels with many ties and duplicates, and with items alone in their class."""
+
+    def make(seed):
+        rng = np.random.default_rng(seed)
+        return rng.integers(0, 4, size=(40, 3)).astype(np.float32), rng.integers(0, 12, size=40) ** 2
+
+    return make
+
+
 @pytest.mark.parametrize("seed", range(4))
-def test_agrees_with_the_definitions(seed):
-    rng = np.random.default_rng(seed)
-    embeddings = rng.integers(0, 4, size=(40, 3)).astype(np.float32)  # ties and duplicates abound
-    labels = rng.integers(0, 12, size=40)
-    scores = evaluate(embeddings, labels, ks=(1, 2, 5, 60), seed=seed)
+def test_agrees_with_the_definitions(ties, seed):
+    embeddings, labels = ties(seed)
+    scores = evaluate(embeddings, labels, ks=(2, 5, 60), seed=seed)
     points, names = embeddings.tolist(), labels.tolist()
-    for k in (1, 2, 5, 60):
+    for k in (2, 5, 60):
         assert scores[f"recall@{k}"] == pytest.approx(definitions.recall(points, names, k))
+        other = definitions.recall_of_accompanied(points, names, k)
+        assert scores[f"recall@{k} of accompanied"] == pytest.approx(other)
+    assert scores["alone"] == pytest.approx(1 - len(definitions.accompanied(names)) / 40)
     precision, average = definitions.r_precision_and_map(points, names)
+    assert scores["precision@1"] == pytest.approx(definitions.precision_at_1(points, names))
     assert scores["r_precision"] == pytest.approx(precision)
     assert scores["map@r"] == pytest.approx(average)
-    clusters, iterations = cluster(embeddings, len(set(names)), seed)
+    clusters, how = cluster(embeddings, len(set(names)), seed)
     assert scores["nmi"] == pytest.approx(definitions.nmi(clusters.tolist(), names))
     assert scores["f1"] == pytest.approx(definitions.pair_f1(clusters.tolist(), names))
-    assert (scores["kmeans_seed"], scores["kmeans_iterations"]) == (seed, iterations)
+    assert scores["ami"] == pytest.approx(ami(contingency(clusters, labels)))
+    assert {name: scores[name] for name in how} == how
+    assert (how["kmeans_seed"], how["kmeans_starts"], how["kmeans_minibatch"]) == (seed, 10, 0)
+
+
+@pytest.mark.parametrize("room", [1, 7, 100])
+def test_the_size_of_batches_changes_nothing(ties, room, monkeypatch):
+    embeddings, labels = ties(5)
+    before = evaluate(embeddings, labels)
+    assert recall(embeddings, labels, 2) == before["recall@2"]
+    assert map_at_r(embeddings, labels) == before["map@r"]
+    monkeypatch.setattr(evaluation, "NEIGHBOURS_AT_ONCE", room)
+    assert evaluate(embeddings, labels, n_jobs=1) == before
+
+
+def test_clustering_can_be_left_out(ties):
+    scores = evaluate(*ties(0), clustering=False)
+    assert "map@r" in scores
+    assert not {name for name in scores if name.startswith("kmeans") or name in ("nmi", "ami", "f1")}
+
+
+def test_many_clusters_are_found_from_batches(monkeypatch):
+    embeddings = np.repeat(np.eye(6, dtype=np.float32) * 50, 30, axis=0)
+    embeddings += np.random.default_rng(0).random(embeddings.shape, dtype=np.float32)
+    monkeypatch.setattr(evaluation, "MOST_FOR_LLOYD", 100)
+    scores = evaluate(embeddings, np.repeat(np.arange(6), 30))
+    assert (scores["kmeans_minibatch"], scores["kmeans_starts"]) == (1, 1)
+    assert scores["nmi"] > 0.85
+
+
+@pytest.mark.parametrize(
+    ("clusters", "classes"),
+    [
+        ([0, 0, 1, 1, 2, 2], [0, 0, 0, 1, 1, 1]),
+        ([0, 0, 0, 0, 0, 1], [0, 1, 0, 1, 2, 2]),
+        ([5, 5, 9, 9, 9, 9, 9], [1, 1, 1, 2, 2, 3, 3]),
+    ],
+)
+def test_ami_is_less_what_chance_gives(clusters, classes):
+    score = ami(contingency(np.array(clusters), np.array(classes)))
+    assert score == pytest.approx(definitions.ami(clusters, classes))
+
+
+def test_ami_is_that_of_sklearn():
+    from sklearn.metrics import adjusted_mutual_info_score
+
+    rng = np.random.default_rng(0)
+    clusters, classes = rng.integers(0, 30, 500) ** 2, rng.zipf(1.5, 500) % 20
+    expected = adjusted_mutual_info_score(classes, clusters)
+    assert ami(contingency(clusters, classes)) == pytest.approx(expected)
+    assert ami(contingency(classes, classes)) == pytest.approx(1.0)
 
 
 def test_a_query_is_left_out_by_position_among_many_duplicates():
@@ -38,7 +99,7 @@ def test_a_query_is_left_out_by_position_among_many_duplicates():
 def test_perfect_clusters_score_one():
     embeddings = np.repeat(np.eye(5) * 100, 4, axis=0)
     scores = evaluate(embeddings, np.repeat(np.arange(5), 4))
-    for name in ("recall@1", "nmi", "f1", "r_precision", "map@r"):
+    for name in ("recall@1", "precision@1", "nmi", "ami", "f1", "r_precision", "map@r"):
         assert scores[name] == pytest.approx(1.0)
 
 
@@ -46,14 +107,20 @@ def test_items_alone_in_their_class_count_as_misses():
     scores = evaluate([[0.0], [1.0], [50.0]], [0, 0, 1])
     assert scores["recall@1"] == pytest.approx(2 / 3)
     assert scores["alone"] == pytest.approx(1 / 3)
-    assert scores["r_precision"] == 1.0
+    for name in ("recall@1 of accompanied", "precision@1", "r_precision"):
+        assert scores[name] == 1.0
 
 
 def test_degenerate_partitions_score_zero():
     one_class = evaluate(np.arange(4.0)[:, None], [7, 7, 7, 7])
-    assert (one_class["nmi"], one_class["f1"], one_class["recall@1"]) == (0.0, 1.0, 1.0)
+    assert (one_class["nmi"], one_class["ami"], one_class["f1"], one_class["recall@1"]) == (
+        0.0,
+        0.0,
+        1.0,
+        1.0,
+    )
     all_alone = evaluate(np.arange(4.0)[:, None], [1, 2, 3, 4])
-    assert (all_alone["f1"], all_alone["map@r"], all_alone["alone"]) == (0.0, 0.0, 1.0)
+    assert (all_alone["f1"], all_alone["ami"], all_alone["map@r"], all_alone["alone"]) == (0.0, 0.0, 0.0, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -70,21 +137,3 @@ def test_degenerate_partitions_score_zero():
 def test_unusable_input_is_refused(embeddings, labels, ks, message):
     with pytest.raises(InputError, match=message):
         evaluate(embeddings, labels, ks)
-
-
-def test_intrinsic_dimension_grows_with_the_dimension():
-    rng = np.random.default_rng(0)
-    low, high = (intrinsic_dimension(rng.standard_normal((2000, dim))) for dim in (2, 32))
-    # For a Gaussian in d dimensions μ²/2σ² of the distances tends to d.
-    assert high == pytest.approx(32, rel=0.05)
-    assert low < 4
-
-
-def test_intrinsic_dimension_of_few_points():
-    assert intrinsic_dimension(np.zeros((3, 2))) == 0.0
-    assert intrinsic_dimension([[0.0], [1.0]]) == math.inf
-    assert intrinsic_dimension([[0.0], [1.0], [3.0]], seed=1) == intrinsic_dimension(
-        [[0.0], [1.0], [3.0]], seed=1
-    )
-    with pytest.raises(InputError, match="two vectors"):
-        intrinsic_dimension([[0.0]])
