@@ -1,4 +1,4 @@
-"""Losses over the pairs of a batch: one file a family, and what they share in :mod:`embeddings.losses.base`."""
+"""Losses over the pairs of a batch: one file a family; what they share is in ``base``."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -31,12 +31,12 @@ def build(config: Mapping[str, Any] | None) -> Loss:
     InputError
         If it is not a loss of this package, or a parameter is out of range.
     """
-    params = {
-        name: build(value) if isinstance(value, Mapping) else value for name, value in dict(config or {}).items()
-    }
+    params = dict(config or {})
     loss = LOSSES.get(params.pop("name", ""))
     if loss is None:
         raise InputError(f"not a loss of this package: {config}; pass your own as loss=")
+    if "loss" in params:
+        params["loss"] = build(params["loss"])
     return loss(**params)
 
 

@@ -1,8 +1,8 @@
 """What all losses share: the pairs of a batch, their distances, and the checks.
 
 A loss is a function of the distances between the items of a batch and the items that these are compared with:
-the batch itself, a reference set, or both. :class:`PairLoss` measures them, tells positive from negative pairs,
-and leaves to its subclasses the one method in which they differ, ``value``.
+the batch itself, a reference set, or both. :class:`PairLoss` measures them, tells positive from negative
+pairs, and leaves to its subclasses the one method in which they differ, ``value``.
 
 Distances come from direct differences. Expanding ‖a − b‖² into inner products loses the distances of near
 duplicates to cancellation. With slopes G = ∂loss/∂D the gradient is
@@ -66,42 +66,6 @@ class Loss(nn.Module):
         """The name and the parameters that rebuild this loss."""
         raise NotImplementedError
 
-    def extra_repr(self) -> str:
-        """Show the numbers among the parameters in ``repr``."""
-        shown = {name: value for name, value in self.config.items() if not isinstance(value, dict)}
-        return ", ".join(f"{name}={value!r}" for name, value in shown.items() if name != "name")
-
-
-class PairLoss(Loss):
-    """A loss that depends on the distances of pairs alone; subclasses define ``value``.
-
-    Parameters
-    ----------
-    margin : float, default 1.0
-        A distance; positive.
-
-    Raises
-    ------
-    InputError
-        If the margin is not a positive finite number.
-    """
-
-    def __init__(self, margin: float = 1.0) -> None:
-        super().__init__()
-        if not (math.isfinite(margin) and margin > 0):
-            raise InputError(f"margin must be a positive finite number, not {margin}")
-        self.margin = float(margin)
-        self.batches_without_pairs = 0
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """The name and the parameters that rebuild this loss."""
-        return {"name": self.name, "margin": self.margin}
-
-    def value(self, pairs: Pairs) -> Tensor:
-        """Compute the loss of pairs, at least one of which is positive."""
-        raise NotImplementedError
-
     def forward(
         self,
         embeddings: Tensor,
@@ -142,21 +106,58 @@ class PairLoss(Loss):
         """
         if (reference is None) != (reference_labels is None):
             raise InputError("reference and reference_labels come together")
+        check_batch(embeddings, labels)
         if reference is None or reference_labels is None:
             return self.compare(embeddings, labels, embeddings, labels, own=True)
+        check_batch(reference, reference_labels)
+        check_dimensions(embeddings, reference)
         return self.compare(embeddings, labels, reference, reference_labels, own=False)
 
     def compare(
         self, embeddings: Tensor, labels: Tensor, reference: Tensor, reference_labels: Tensor, own: bool
     ) -> Tensor:
-        """Compute the loss as ``forward`` does; if `own`, the reference begins with the batch itself."""
-        check_batch(embeddings, labels)
-        check_batch(reference, reference_labels)
-        if embeddings.shape[1] != reference.shape[1]:
-            raise InputError(
-                f"embeddings of {embeddings.shape[1]} dimensions cannot be compared with a reference "
-                f"of {reference.shape[1]}"
-            )
+        """Compute the loss of what ``forward`` has checked; if `own`, the reference begins with the batch."""
+        raise NotImplementedError
+
+    def extra_repr(self) -> str:
+        """Show the numbers among the parameters in ``repr``."""
+        shown = {name: value for name, value in self.config.items() if not isinstance(value, dict)}
+        return ", ".join(f"{name}={value!r}" for name, value in shown.items() if name != "name")
+
+
+class PairLoss(Loss):
+    """A loss that depends on the distances of pairs alone; subclasses define ``value``.
+
+    Parameters
+    ----------
+    margin : float, default 1.0
+        A distance; positive.
+
+    Raises
+    ------
+    InputError
+        If the margin is not a positive finite number.
+    """
+
+    def __init__(self, margin: float = 1.0) -> None:
+        super().__init__()
+        if not (math.isfinite(margin) and margin > 0):
+            raise InputError(f"margin must be a positive finite number, not {margin}")
+        self.margin = float(margin)
+        self.batches_without_pairs = 0
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The name and the parameters that rebuild this loss."""
+        return {"name": self.name, "margin": self.margin}
+
+    def value(self, pairs: Pairs) -> Tensor:
+        """Compute the loss of pairs, at least one of which is positive."""
+        raise NotImplementedError
+
+    def compare(
+        self, embeddings: Tensor, labels: Tensor, reference: Tensor, reference_labels: Tensor, own: bool
+    ) -> Tensor:
         # e^12 is already infinite in half precision.
         with torch.autocast(embeddings.device.type, enabled=False):
             wide = torch.promote_types(embeddings.dtype, torch.float32)
@@ -214,7 +215,7 @@ class Distances(torch.autograd.Function):
         return distances
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor | None, Tensor | None]:
         left, right, distances = ctx.saved_tensors
         lefts, rights = left.double(), right.double()
@@ -260,6 +261,15 @@ def check_batch(embeddings: Tensor, labels: Tensor) -> None:
     if labels.shape != embeddings.shape[:1] or not integral:
         raise InputError(
             f"labels must be {len(embeddings)} integers, one for each embedding, not {describe(labels)}"
+        )
+
+
+def check_dimensions(embeddings: Tensor, reference: Tensor) -> None:
+    """Raise :class:`InputError` unless both have the same number of dimensions."""
+    if embeddings.shape[1] != reference.shape[1]:
+        raise InputError(
+            f"embeddings of {embeddings.shape[1]} dimensions cannot be compared with a reference "
+            f"of {reference.shape[1]}"
         )
 
 

@@ -2,9 +2,9 @@
 
     loss = 1 / |P| · ( Σ_{(i,j)∈P} ½ D_ij² + Σ_{(i,k)∈N} ½ max(0, α − D_ik)² )
 
-Hadsell, Chopra, LeCun: *Dimensionality Reduction by Learning an Invariant Mapping*, CVPR 2006, over all pairs of
-the batch. As in the paper every pair weighs alike; the sum is divided by the number of positive pairs, so that
-the loss does not grow with the batch by itself.
+Hadsell, Chopra, LeCun: *Dimensionality Reduction by Learning an Invariant Mapping*, CVPR 2006, over all pairs
+of the batch. As in the paper every pair weighs alike; the sum is divided by the number of positive pairs, so
+that the loss does not grow with the batch by itself.
 """
 
 from torch import Tensor

@@ -74,7 +74,7 @@ class ExactLiftedLoss(LiftedStructureLoss):
     References
     ----------
     Oh Song, Xiang, Jegelka, Savarese: Deep Metric Learning via Lifted Structured Feature Embedding, CVPR
-    2016, equation 3.
+    2016.
     """
 
     name = "exact-lifted"
@@ -101,7 +101,8 @@ class GeneralizedLiftedLoss(PairLoss):
 
     References
     ----------
-    Hermans, Beyer, Leibe: In Defense of the Triplet Loss for Person Re-Identification, 2017 (arXiv:1703.07737).
+    Hermans, Beyer, Leibe: In Defense of the Triplet Loss for Person Re-Identification, 2017
+    (arXiv:1703.07737).
     """
 
     name = "generalized-lifted"

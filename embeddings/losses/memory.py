@@ -1,15 +1,16 @@
 """Cross-batch memory: the items of earlier batches are compared with, too.
 
-Embeddings drift slowly once training has settled, so that those of the last batches still serve as negatives and
-positives of the present one: Wang, Zhang, Huang, Scott: *Cross-Batch Memory for Embedding Learning*, CVPR 2020.
+Embeddings drift slowly once training has settled, so that those of the last batches still serve as negatives
+and positives of the present one: Wang, Zhang, Huang, Scott: *Cross-Batch Memory for Embedding Learning*, CVPR
+2020.
 
-The batch is compared with itself and the memory together, as one reference set in which no item meets itself, and
-is enqueued only afterwards: enqueued before, each item would be a positive of its own copy. An item that an earlier
-batch held is in the memory as it was embedded then, and counts as a positive like any other of its class. The
-memory carries no gradient.
+The batch is compared with itself and the memory together, as one reference set in which no item meets itself,
+and is enqueued only afterwards: enqueued before, each item would be a positive of its own copy. An item that
+an earlier batch held is in the memory as it was embedded then, and counts as a positive like any other of its
+class. The memory carries no gradient.
 
-Arrays (buffers, so that they are part of ``state_dict``): ``embeddings`` (n, dim) and ``labels`` (n,) with n at
-most ``size``, oldest first; ``seen`` (), the batches so far.
+Arrays (buffers, so that they are part of ``state_dict``): ``embeddings`` (n, dim) and ``labels`` (n,) with n
+at most ``size``, oldest first; ``seen`` (), the batches so far.
 """
 
 from typing import Any
@@ -18,7 +19,7 @@ import torch
 from torch import Tensor
 
 from embeddings.errors import InputError
-from embeddings.losses.base import Loss, PairLoss
+from embeddings.losses.base import Loss, PairLoss, check_dimensions
 
 BUFFERS = ("embeddings", "labels", "seen")
 
@@ -47,7 +48,8 @@ class CrossBatchMemory(Loss):
 
     Notes
     -----
-    In evaluation mode (``eval()``) nothing is remembered.
+    In evaluation mode (``eval()``) nothing is remembered. A reference set takes the place of the batch itself
+    beside the memory.
 
     References
     ----------
@@ -80,33 +82,15 @@ class CrossBatchMemory(Loss):
         """How many batches so far had no positive pair, neither within nor with the memory."""
         return self.loss.batches_without_pairs
 
-    def forward(
-        self,
-        embeddings: Tensor,
-        labels: Tensor,
-        reference: Tensor | None = None,
-        reference_labels: Tensor | None = None,
+    def compare(
+        self, embeddings: Tensor, labels: Tensor, reference: Tensor, reference_labels: Tensor, own: bool
     ) -> Tensor:
-        """Compute the loss of one batch, and remember the batch.
-
-        Parameters
-        ----------
-        embeddings, labels
-            As for every loss.
-        reference, reference_labels : Tensor, optional
-            Compared with in place of the batch itself, together with the memory.
-
-        Returns
-        -------
-        Tensor of shape ()
-        """
-        own = reference is None
-        others, names = (embeddings, labels) if own else (reference, reference_labels)
         if len(self.labels):
-            wide = torch.promote_types(embeddings.dtype, self.embeddings.dtype)
-            others = torch.cat([others.to(wide), self.embeddings.to(embeddings.device)])
-            names = torch.cat([names, self.labels.to(labels.device)])
-        value = self.loss.compare(embeddings, labels, others, names, own)
+            check_dimensions(embeddings, self.embeddings)
+            wide = torch.promote_types(reference.dtype, self.embeddings.dtype)
+            reference = torch.cat([reference.to(wide), self.embeddings.to(reference.device)])
+            reference_labels = torch.cat([reference_labels, self.labels.to(labels.device)])
+        value = self.loss.compare(embeddings, labels, reference, reference_labels, own)
         if self.training:
             self.remember(embeddings.detach(), labels)
         return value

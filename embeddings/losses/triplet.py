@@ -3,13 +3,13 @@
     loss = mean of max(0, α + D_ap − D_an) over the triplets (anchor, positive, negative) that mining chooses
 
 batch-hard
-    One triplet an anchor: its farthest positive and its nearest negative. Hermans, Beyer, Leibe: *In Defense of
-    the Triplet Loss for Person Re-Identification*, 2017 (arXiv:1703.07737).
+    One triplet an anchor: its farthest positive and its nearest negative. Hermans, Beyer, Leibe: *In Defense
+    of the Triplet Loss for Person Re-Identification*, 2017 (arXiv:1703.07737).
 semi-hard
     One triplet a positive pair: the nearest of the negatives that are farther than the positive; where none
-    is, the farthest negative. Schroff, Kalenichenko, Philbin: *FaceNet: A Unified Embedding for Face Recognition
-    and Clustering*, CVPR 2015, with distances in place of their squares. A sort of each row and a binary search
-    in it for each pair find them in O(B²) memory, where B³ triplets would be compared.
+    is, the farthest negative. Schroff, Kalenichenko, Philbin: *FaceNet: A Unified Embedding for Face
+    Recognition and Clustering*, CVPR 2015, with distances in place of their squares. A sort of each row and a
+    binary search in it for each pair find them in O(B²) memory, where B³ triplets would be compared.
 
 Triplets that lack a negative contribute 0.
 """
@@ -43,8 +43,10 @@ class TripletLoss(PairLoss):
 
     References
     ----------
-    Schroff, Kalenichenko, Philbin: FaceNet: A Unified Embedding for Face Recognition and Clustering, CVPR 2015.
-    Hermans, Beyer, Leibe: In Defense of the Triplet Loss for Person Re-Identification, 2017 (arXiv:1703.07737).
+    Schroff, Kalenichenko, Philbin: FaceNet: A Unified Embedding for Face Recognition and Clustering, CVPR
+    2015.
+    Hermans, Beyer, Leibe: In Defense of the Triplet Loss for Person Re-Identification, 2017
+    (arXiv:1703.07737).
     """
 
     name = "triplet"
