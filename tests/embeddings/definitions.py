@@ -46,6 +46,87 @@ def lifted_gradient(embeddings, labels, margin):
     return gradient
 
 
+class Compared:
+    """Each item with each of others; if `own`, these begin with the items themselves."""
+
+    def __init__(self, embeddings, labels, others, names, own):
+        self.distance = [[math.dist(a, b) for b in others] for a in embeddings]
+        self.items, self.others = range(len(labels)), range(len(names))
+        alike = [(i, j) for i in self.items for j in self.others if labels[i] == names[j]]
+        self.positive = [(i, j) for i, j in alike if not (own and i == j)]
+        self.negative = [(i, j) for i in self.items for j in self.others if labels[i] != names[j]]
+
+    def to_positives(self, i):
+        return [self.distance[a][j] for a, j in self.positive if a == i]
+
+    def to_negatives(self, i):
+        return [self.distance[a][j] for a, j in self.negative if a == i]
+
+    def from_negatives(self, j):
+        return [self.distance[i][b] for i, b in self.negative if b == j]
+
+    def anchors(self):
+        return [i for i in self.items if self.to_positives(i)]
+
+
+def mean(values):
+    return sum(values) / len(values) if values else 0.0
+
+
+def squared_bounds(compared, margin, join):
+    values = []
+    for i, j in compared.positive:
+        terms = [margin - d for d in compared.to_negatives(i) + compared.from_negatives(j)]
+        values.append(max(0.0, join(terms) + compared.distance[i][j]) ** 2 / 2 if terms else 0.0)
+    return mean(values)
+
+
+def log_sum_exp(terms):
+    return math.log(sum(math.exp(term) for term in terms))
+
+
+def lifted(compared, margin):
+    return squared_bounds(compared, margin, log_sum_exp)
+
+
+def exact_lifted(compared, margin):
+    return squared_bounds(compared, margin, max)
+
+
+def generalized_lifted(compared, margin):
+    values = []
+    for i in compared.anchors():
+        closeness = [margin - d for d in compared.to_negatives(i)]
+        far = log_sum_exp(compared.to_positives(i))
+        values.append(max(0.0, far + log_sum_exp(closeness)) if closeness else 0.0)
+    return mean(values)
+
+
+def contrastive(compared, margin):
+    total = sum(compared.distance[i][j] ** 2 / 2 for i, j in compared.positive)
+    total += sum(max(0.0, margin - compared.distance[i][k]) ** 2 / 2 for i, k in compared.negative)
+    return total / len(compared.positive) if compared.positive else 0.0
+
+
+def batch_hard(compared, margin):
+    values = []
+    for i in compared.anchors():
+        negatives = compared.to_negatives(i)
+        hinge = margin + max(compared.to_positives(i)) - min(negatives, default=math.inf)
+        values.append(max(0.0, hinge))
+    return mean(values)
+
+
+def semi_hard(compared, margin):
+    values = []
+    for i, j in compared.positive:
+        negatives, near = compared.to_negatives(i), compared.distance[i][j]
+        farther = [d for d in negatives if d > near]
+        chosen = min(farther) if farther else max(negatives, default=math.inf)
+        values.append(max(0.0, margin + near - chosen))
+    return mean(values)
+
+
 def nearest_others(embeddings, i):
     others = [j for j in range(len(embeddings)) if j != i]
     return sorted(others, key=lambda j: (math.dist(embeddings[i], embeddings[j]), j))

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embeddings import ClassBatches, InputError
+from embeddings.samplers import HardNeighbourBatches
 
 SIZES = st.lists(st.integers(1, 9), min_size=2, max_size=12).filter(lambda sizes: max(sizes) > 1)
 
@@ -41,7 +42,7 @@ def test_is_determined_by_seed_and_epoch():
 
 
 @pytest.mark.parametrize(
-    ("labels", "settings", "message"),
+    ("labels", "params", "message"),
     [
         ([1, 1, 1], {}, "two classes"),
         ([], {}, "integer"),
@@ -54,6 +55,93 @@ def test_is_determined_by_seed_and_epoch():
         ([1, 1, 2, 2], {"seed": -1}, "seed=-1"),
     ],
 )
-def test_refuses_what_allows_no_batch(labels, settings, message):
+def test_refuses_what_allows_no_batch(labels, params, message):
     with pytest.raises(InputError, match=message):
-        ClassBatches(labels, **settings)
+        ClassBatches(labels, **params)
+
+
+def clustered(sizes, seed=0):
+    rng = np.random.default_rng(seed)
+    labels = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
+    return labels, rng.normal(size=(len(labels), 4)).astype(np.float32)
+
+
+@given(sizes=SIZES, pairs=st.integers(1, 6), neighbours=st.integers(1, 4), refreshed=st.booleans())
+@settings(deadline=None, max_examples=40)
+def test_hard_batches_have_both_kinds_of_pairs_and_no_item_twice(sizes, pairs, neighbours, refreshed):
+    labels, vectors = clustered(sizes)
+    batches = HardNeighbourBatches(labels, pairs=pairs, neighbours=neighbours, batches=4)
+    if refreshed:
+        batches.refresh(vectors)
+    for positions in batches.epoch(0):
+        assert len(np.unique(positions)) == len(positions)
+        assert 2 * batches.classes < len(positions) <= 2 * batches.classes * (1 + neighbours)
+        seeds = labels[positions[: 2 * batches.classes]].reshape(-1, 2)
+        assert (seeds[:, 0] == seeds[:, 1]).all()
+        assert len(np.unique(seeds[:, 0])) == batches.classes == min(pairs, np.sum(np.array(sizes) > 1))
+        assert len(np.unique(labels[positions])) > 1
+
+
+@pytest.mark.parametrize("duplicates", [False, True])
+def test_hard_negatives_are_the_nearest_of_other_classes(duplicates):
+    labels, vectors = clustered([7, 1, 2, 30, 12, 1, 5])
+    if duplicates:
+        vectors = np.round(vectors)
+    batches = HardNeighbourBatches(labels, pairs=3, neighbours=3, batches=6)
+    batches.refresh(vectors)
+    wide = vectors.astype(np.float64)
+    for positions in batches.epoch(1):
+        seeds, expected = positions[:6], []
+        for i in seeds:
+            others = np.flatnonzero(labels != labels[i])
+            distances = np.sqrt(((wide[others] - wide[i]) ** 2).sum(axis=1))
+            expected += others[np.argsort(distances, kind="stable")[:3]].tolist()
+        assert positions.tolist() == list(dict.fromkeys([*seeds.tolist(), *expected]))
+
+
+def test_hard_batches_are_determined_by_seed_epoch_and_embeddings():
+    labels, vectors = clustered([6] * 8)
+
+    def drawn(seed, epoch, embeddings):
+        batches = HardNeighbourBatches(labels, pairs=3, batches=4, seed=seed)
+        if embeddings is not None:
+            batches.refresh(embeddings)
+        return [positions.tolist() for positions in batches.epoch(epoch)]
+
+    for embeddings in (None, vectors):
+        assert drawn(1, 2, embeddings) == drawn(1, 2, embeddings)
+        assert drawn(1, 2, embeddings) != drawn(1, 3, embeddings)
+        assert drawn(1, 2, embeddings) != drawn(2, 2, embeddings)
+    other = drawn(1, 2, vectors[::-1])
+    assert other != drawn(1, 2, vectors)
+    # What is drawn at random does not depend on what the index finds.
+    assert [batch[:6] for batch in other] == [batch[:6] for batch in drawn(1, 2, vectors)]
+
+
+def test_other_classes_may_be_smaller_than_what_is_asked_of_them():
+    batches = HardNeighbourBatches([0, 0, 0, 1], pairs=5, neighbours=9, batches=3)
+    assert (batches.classes, batches.items, len(batches)) == (1, 2, 3)
+    for _ in range(2):
+        assert all(positions[2:].tolist() == [3] for positions in batches.epoch(0))
+        batches.refresh(np.zeros((4, 2)))
+
+
+@pytest.mark.parametrize(
+    ("labels", "params", "message"),
+    [
+        ([1, 1, 1], {}, "two classes"),
+        ([1, 2, 3], {}, "all labels differ"),
+        ([1, 1, 2], {"pairs": 0}, "pairs=0"),
+        ([1, 1, 2], {"neighbours": 0}, "neighbours=0"),
+        ([1, 1, 2], {"batches": 0}, "batches=0"),
+    ],
+)
+def test_hard_batches_refuse_what_allows_no_batch(labels, params, message):
+    with pytest.raises(InputError, match=message):
+        HardNeighbourBatches(labels, **params)
+
+
+@pytest.mark.parametrize("embeddings", [np.zeros((2, 4)), np.zeros(3), np.full((3, 4), np.nan)])
+def test_hard_batches_refuse_embeddings_that_do_not_fit(embeddings):
+    with pytest.raises(InputError):
+        HardNeighbourBatches([1, 1, 2]).refresh(embeddings)
