@@ -171,6 +171,7 @@ class Trainer(Settings):
             If a checkpoint or the log cannot be written; what was written before is whole.
         """
         data, held_out = self.divide(images, labels, validation)
+        self.gallery = self.chosen = None
         if self.accumulate > 1:
             warnings.warn(NO_MORE_NEGATIVES, stacklevel=2)
         with (

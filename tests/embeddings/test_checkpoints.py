@@ -238,7 +238,7 @@ def test_what_cannot_be_held_is_named(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"junk", b"\x08\0\0\0\0\0\0\0{}      "])
 def test_damaged_checkpoints_are_refused(tmp_path, content):
     (tmp_path / "last.safetensors").write_bytes(content)
-    with pytest.raises(ModelFileError, match="no.* readable checkpoint"):
+    with pytest.raises(ModelFileError, match="readable checkpoint"):
         make().fit(*data(), out=tmp_path, resume=True, progress=False)
 
 
