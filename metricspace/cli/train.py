@@ -26,8 +26,8 @@ def train(
     data: Annotated[
         pathlib.Path,
         typer.Option(
-            help="A folder with one folder of images for each class; or an .npz with 'images' or 'vectors', and "
-            "'labels'.",
+            help="A folder with one folder of images for each class; or an .npz with 'images' or 'vectors', "
+            "and 'labels'.",
             show_default=False,
         ),
     ],
@@ -97,8 +97,8 @@ def train(
     learn, chosen_by, tested_on = divided(given, validation, test, seed)
     trainer = make_trainer(
         given.items, dim, steps, seed, epochs=epochs, network=network, pretrained=pretrained,
-        loss=losses.build({"name": loss}), metric=metric, classes_per_batch=classes, items_per_class=items, lr=lr,
-        schedule=schedule, precision=precision, device=device, patience=patience, keep=keep,
+        loss=losses.build({"name": loss}), metric=metric, classes_per_batch=classes, items_per_class=items,
+        lr=lr, schedule=schedule, precision=precision, device=device, patience=patience, keep=keep,
     )  # fmt: skip
     with joined(trainer.device) as world:
         trainer.fit(learn, validation=chosen_by, out=out, resume=resume, progress=shows_progress(json))
