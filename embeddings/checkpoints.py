@@ -65,10 +65,12 @@ class Checkpoints:
         """Read the last state."""
         return read(self.folder / LAST)
 
-    def keep(self, epoch: int, weights: Mapping[str, Tensor], candidates: list[int]) -> None:
-        """Keep the weights of an epoch if it is a candidate, and drop those of epochs that no longer are."""
-        if epoch in candidates:
-            write(self.folder / EPOCH.format(epoch), weights)
+    def keep(self, epoch: int, weights: Mapping[str, Tensor]) -> None:
+        """Keep the weights of an epoch that may be chosen."""
+        write(self.folder / EPOCH.format(epoch), weights)
+
+    def drop_all_but(self, candidates: list[int]) -> None:
+        """Drop the weights of epochs that will not be chosen any more."""
         names = {EPOCH.format(candidate) for candidate in candidates}
         for path in self.folder.glob("epoch-*.safetensors"):
             if path.name not in names:

@@ -15,7 +15,7 @@ from embeddings.distributed import World
 from embeddings.errors import InputError
 from embeddings.settings import Settings
 
-FREE = ("epochs", "patience", "keep", "checkpoint_every")  # may be changed when a training is resumed
+FREE = ("epochs", "patience", "checkpoint_every")  # may be changed when a training is resumed
 
 
 @dataclass(eq=False)

@@ -22,7 +22,7 @@ from embeddings.augmentation import RandomAffine
 from embeddings.checkpoints import Checkpoints
 from embeddings.distributed import World, joined
 from embeddings.embedder import limited_threads
-from embeddings.errors import DivergenceError
+from embeddings.errors import DivergenceError, InputError
 from embeddings.interruption import Interruption
 from embeddings.logs import Journal
 from embeddings.networks import Network
@@ -202,9 +202,11 @@ class Trainer(Settings):
                         warnings.warn(f"training was stopped in epoch {len(self.history) - 1}", stacklevel=2)
                         return self
                     journal.add(self.history[-1])
-                    kept.keep(len(self.history) - 1, self.network.state_dict(), self.candidates(run))
+                    if len(self.history) - 1 in self.candidates(run):
+                        kept.keep(len(self.history) - 1, self.network.state_dict())
                     run.losses = []
                     kept.write(run.state(self))
+                    kept.drop_all_but(self.candidates(run))
             self.choose(run, kept)
         return self
 
@@ -216,9 +218,13 @@ class Trainer(Settings):
             return data, None
         if isinstance(validation, Real):
             learn, rest = sources.hold_out(data.labels, float(validation), self.seed)
-            return data.take(learn), data.take(rest)
-        apart, classes = validation if isinstance(validation, tuple) else (validation, None)
-        return data, sources.labelled(apart, classes, shape)
+            data, held_out = data.take(learn), data.take(rest)
+        else:
+            apart, classes = validation if isinstance(validation, tuple) else (validation, None)
+            held_out = sources.labelled(apart, classes, shape)
+        if len(held_out.items) < 3:
+            raise InputError(f"at least three items must be held out, not {len(held_out.items)}")
+        return data, held_out
 
     def begin(self, data: Labelled, world: World) -> Run:
         """Make all that one call of ``fit`` works with."""

@@ -170,7 +170,7 @@ def test_complaints_of_training(images, tmp_path):
     assert "l2" in refused("--loss", "l2")
     assert "schedule must be one of" in refused("--schedule", "never")
     assert "--validation 0 and --test 0" in refused("--test", 0.7)
-    assert "no structure is named" in refused(*TRAINED, "--structure", "tree")
+    assert "no structure 'tree'" in refused("--structure", "tree")
     assert "neither" in complaint("query", tmp_path, images)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import typer
 
 from ..errors import InvalidArgument
+from .build import structure_named
 from .reporting import JsonOption, console, require, shows_progress, write_json
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ def train(
     from embeddings import evaluate, losses
     from embeddings.distributed import joined
 
+    structure_named(structure)  # a complaint now, not after hours
     say = console(json)
     given = read_labelled(data, size, grey)
     learn, chosen_by, tested_on = divided(given, validation, test, seed)
