@@ -107,57 +107,6 @@ class Backbone(Adapter, name="backbone"):
             raise InputError(f"{model!r} needs a package: pip install {package} ({error})") from error
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            layers.append(nn.Linear(features, dim))
-        self.layers = nn.Sequential(*layers)
-
-
-class Backbone(Adapter, name="backbone"):
-    """A network of torchvision or timm without its classifier, and an embedding layer on it.
-
-    Images are standardised by the mean and the deviation of ImageNet, or those that timm knows; grey ones get
-    three equal channels.
-
-    Parameters
-    ----------
-    input_shape : (h, w) or (h, w, 3)
-    dim : int, default 64
-    model : str, default "torchvision:resnet18"
-        The package and the name of the model there: ``"torchvision:googlenet"``,
-        ``"timm:vit_small_patch16_224"``.
-    pretrained : bool, default False
-        Begin with the weights that the package downloads. Not part of ``config``: a saved model has its own.
-    normalize : bool, default False
-    seed : int, default 0
-
-    Raises
-    ------
-    InputError
-        If the package is not installed or has no such model, or the model does not take such images.
-    """
-
-    built_on: ClassVar[str] = "cpu"  # some models cannot be built without storage
-
-    def __init__(
-        self,
-        input_shape: tuple[int, ...],
-        dim: int = 64,
-        *,
-        model: str = "torchvision:resnet18",
-        pretrained: bool = False,
-        normalize: bool = False,
-        seed: int = 0,
-    ) -> None:
-        package, _, name = str(model).partition(":")
-        if package not in MAKERS or not name:
-            raise InputError(f"model is torchvision:NAME or timm:NAME, not {model!r}")
-        if len(input_shape) not in (2, 3) or tuple(input_shape[2:]) not in ((), (1,), (3,)):
-            raise InputError(f"a model of {package} embeds images (h, w) or (h, w, 3), not {input_shape}")
-        try:
-            importlib.import_module(package)
-        except ImportError as error:
-            raise InputError(f"the model {model!r} needs a package: pip install {package}") from error
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
             try:
                 made, mean, std = MAKERS[package](name, pretrained)
             except (ValueError, RuntimeError) as error:  # as they complain about names, and about downloads
