@@ -2,6 +2,7 @@
 
 from embeddings import indexability, presets
 from embeddings.augmentation import RandomAffine, with_symmetries
+<<<<<<< HEAD
 from embeddings.data import (
     Dataset,
     ImageFiles,
@@ -17,23 +18,32 @@ from embeddings.data import (
     verify,
     zero_shot,
 )
+=======
+from embeddings.backbones import Adapter, Backbone
+from embeddings.data import Dataset, Split, load_digits, read_npz, zero_shot
+from embeddings.embedder import Embedder
+>>>>>>> trainer
 from embeddings.errors import CollapseWarning, DivergenceError, EmbeddingError, InputError, ModelFileError
 from embeddings.evaluation import evaluate
 from embeddings.indexability import intrinsic_dimension
 from embeddings.losses import LiftedStructureLoss
 from embeddings.networks import MLP, ConvNet, Network
 from embeddings.samplers import ClassBatches
+from embeddings.sources import hold_out
 from embeddings.training import Trainer
 
 load = Trainer.load
 
 __all__ = [
     "MLP",
+    "Adapter",
+    "Backbone",
     "ClassBatches",
     "CollapseWarning",
     "ConvNet",
     "Dataset",
     "DivergenceError",
+    "Embedder",
     "EmbeddingError",
     "ImageFiles",
     "ImageFolder",
@@ -47,8 +57,12 @@ __all__ = [
     "cars196",
     "cub200",
     "evaluate",
+<<<<<<< HEAD
     "fashion_mnist",
     "indexability",
+=======
+    "hold_out",
+>>>>>>> trainer
     "intrinsic_dimension",
     "load",
     "load_digits",

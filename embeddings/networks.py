@@ -44,6 +44,7 @@ class Network(nn.Module):
 
     names: ClassVar[dict[str, type["Network"]]] = {}
     name: ClassVar[str]
+    built_on: ClassVar[str] = "meta"  # where `restore` builds it: on meta it has no storage
     layers: nn.Module
 
     def __init_subclass__(cls, *, name: str) -> None:
@@ -69,6 +70,14 @@ class Network(nn.Module):
             "seed": seed,
             **params,
         }
+
+    @property
+    def head(self) -> nn.Module:
+        """The embedding layer, which may learn at another rate: the last linear one."""
+        linear = [layer for layer in self.layers.modules() if isinstance(layer, nn.Linear)]
+        if not linear:
+            raise InputError(f"{type(self).__name__} has no linear layer to be its embedding layer")
+        return linear[-1]
 
     def forward(self, items: Tensor) -> Tensor:
         """Embed a batch: (n, c, h, w) or (n, features) to (n, dim)."""
@@ -180,7 +189,9 @@ def build(config: Mapping[str, Any]) -> Network:
         raise InputError(f"network {name!r} cannot be built from {params}: {error}") from error
 
 
-def restore(config: Mapping[str, Any], weights: Mapping[str, Tensor]) -> Network:
+def restore(
+    config: Mapping[str, Any], weights: Mapping[str, Tensor], network: Network | None = None
+) -> Network:
     """Build a network with given weights.
 
     Parameters
@@ -189,15 +200,20 @@ def restore(config: Mapping[str, Any], weights: Mapping[str, Tensor]) -> Network
         As for :func:`build`.
     weights : mapping of Tensor
         The network's ``state_dict``.
+    network : Network, optional
+        What to fill with the weights, where it cannot be built from its name.
 
     Raises
     ------
     InputError
         If the weights are not those of such a network, or not finite.
     """
-    # Without storage until the weights come: a damaged configuration cannot ask for much memory.
-    with torch.device("meta"):
-        network = build(config)
+    if network is None:
+        # Without storage until the weights come: a damaged configuration cannot ask for much memory.
+        with torch.device(getattr(Network.names.get(config["name"]), "built_on", "meta")):
+            network = build(config)
+    elif network.config != config:
+        raise InputError(f"the model was saved with the network {config}, and given is {network.config}")
     for name, tensor in network.state_dict().items():
         given = weights.get(name)
         if given is None or (given.shape, given.dtype) != (tensor.shape, tensor.dtype):

@@ -1,7 +1,7 @@
-"""A saved model: a directory with ``model.json`` and the weights that it names.
+"""A saved model: a directory with ``model.json``, the weights that it names, and perhaps an index.
 
-The weights' file is named after its own SHA-256. A save writes both files under temporary names and renames
-the weights before ``model.json``, so whatever interrupts it, the directory holds the old model or the new
+The files of weights and index are named after their own SHA-256. A save writes all files under temporary
+names and renames ``model.json`` last, so whatever interrupts it, the directory holds the old model or the new
 one, whole. Loading runs no code from the files: no pickle.
 """
 
@@ -16,15 +16,23 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
+import metricspace
 from embeddings.errors import ModelFileError
 
 FORMAT = "embeddings model"
 VERSION = 1
 CONFIG = "model.json"
+WEIGHTS = "weights-{}.safetensors"
+INDEX = "index-{}.metricspace"
 
 
-def write(directory: str | os.PathLike[str], config: dict[str, Any], weights: dict[str, Tensor]) -> None:
-    """Save a configuration and weights, in place of those that the directory may hold.
+def write(
+    directory: str | os.PathLike[str],
+    config: dict[str, Any],
+    weights: dict[str, Tensor],
+    index: Any = None,
+) -> None:
+    """Save a configuration, weights and an index, in place of those that the directory may hold.
 
     Parameters
     ----------
@@ -33,17 +41,27 @@ def write(directory: str | os.PathLike[str], config: dict[str, Any], weights: di
     config : dict
         Of what JSON can hold.
     weights : dict of Tensor
+    index : metricspace index, optional
     """
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
     content = safetensors.torch.save({name: tensor.cpu().contiguous() for name, tensor in weights.items()})
-    digest = hashlib.sha256(content).hexdigest()
-    header = {"format": FORMAT, "version": VERSION, "sha256": digest}
-    replace(folder / weights_name(digest), content)
+    digests = {"sha256": hashlib.sha256(content).hexdigest()}
+    replace(folder / WEIGHTS.format(digests["sha256"]), content)
+    if index is not None:
+        aside = folder / f".index.{os.getpid()}"
+        try:
+            index.save(aside)
+            digests["index_sha256"] = digest_of(aside)
+            aside.replace(folder / INDEX.format(digests["index_sha256"]))
+        finally:
+            aside.unlink(missing_ok=True)
+    header = {"format": FORMAT, "version": VERSION, **digests}
     replace(folder / CONFIG, json.dumps({**header, **config}, indent=2, allow_nan=False).encode())
-    for path in folder.glob(weights_name("[0-9a-f]" * 64)):
-        if path.name != weights_name(digest):
-            path.unlink()
+    for pattern in (WEIGHTS, INDEX):
+        for path in folder.glob(pattern.format("[0-9a-f]" * 64)):
+            if not any(digest in path.name for digest in digests.values()):
+                path.unlink()
 
 
 def read(directory: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -70,22 +88,48 @@ def read(directory: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, T
         raise ModelFileError(
             f"{folder} is of format version {version!r} and this program reads {VERSION}: update the program"
         )
-    digest = config.get("sha256")
-    # The digest becomes part of a path, so it must not be able to leave the directory.
-    if not (isinstance(digest, str) and re.fullmatch(r"[0-9a-f]{64}", digest)):
-        raise ModelFileError(f"{folder / CONFIG} is damaged: it names no weights")
+    path = named_path(folder, WEIGHTS, config, "sha256")
     try:
-        content = (folder / weights_name(digest)).read_bytes()
-        if hashlib.sha256(content).hexdigest() != digest:
-            raise ModelFileError(f"{folder / weights_name(digest)} is damaged: its SHA-256 differs")
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != config["sha256"]:
+            raise ModelFileError(f"{path} is damaged: its SHA-256 differs")
         return config, safetensors.torch.load(content)
     except (OSError, safetensors.SafetensorError) as error:
         raise ModelFileError(f"the weights in {folder} cannot be read: {error}") from error
 
 
-def weights_name(digest: str) -> str:
-    """Name of the file of weights with this SHA-256."""
-    return f"weights-{digest}.safetensors"
+def read_index(directory: str | os.PathLike[str], config: dict[str, Any]) -> Any:
+    """Load the index that was saved with a configuration; None where there is none.
+
+    Raises
+    ------
+    ModelFileError
+        If it is missing or damaged.
+    """
+    if "index_sha256" not in config:
+        return None
+    path = named_path(Path(directory), INDEX, config, "index_sha256")
+    try:
+        if digest_of(path) != config["index_sha256"]:
+            raise ModelFileError(f"{path} is damaged: its SHA-256 differs")
+        return metricspace.load(path)
+    except (OSError, metricspace.MetricSpaceError) as error:
+        raise ModelFileError(f"the index in {directory} cannot be read: {error}") from error
+
+
+def named_path(folder: Path, pattern: str, config: dict[str, Any], key: str) -> Path:
+    """Return the path of a file that is named after the digest in a configuration."""
+    digest = config.get(key)
+    # The digest becomes part of a path, so it must not be able to leave the directory.
+    if not (isinstance(digest, str) and re.fullmatch(r"[0-9a-f]{64}", digest)):
+        raise ModelFileError(f"{folder / CONFIG} is damaged: it names no weights, or no index")
+    return folder / pattern.format(digest)
+
+
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def replace(path: Path, content: bytes) -> None:

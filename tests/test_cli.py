@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import pathlib
 
 import numpy as np
 import pytest
@@ -105,13 +106,72 @@ def test_range_with_fewer_and_a_budget(vectors, tmp_path):
     assert "more queries" in run("query", index, vectors, "--k", 2)
 
 
-def test_train_then_index_images(images, tmp_path):
-    model, index = tmp_path / "model", tmp_path / "images.index"
-    trained = json.loads(run("train", images, model, "--steps", 2, "--dim", 8, "--hold-out", "--json", "-"))
+TRAINED = ["--steps", 4, "--epochs", 2, "--dim", 8, "--classes", 4, "--items", 3]
+
+
+def test_train_then_query_images(images, tmp_path):
+    model = tmp_path / "model"
+    trained = json.loads(run("train", "--data", images, "--out", model, *TRAINED, "--json", "-"))
     assert "recall@1" in trained["history"][-1]
-    run("build", images, index, "--model", model)
+    assert trained["evaluated_on"] == "classes held out"
+    assert 0 <= trained["evaluation"]["recall@1"] <= 1
+    names = {path.name for path in model.iterdir()}
+    assert {"model.json", "log.csv", "log.jsonl", "result.json", "last.safetensors"} <= names
+    assert {pathlib.Path(file).name for file in trained["pictures"]} == {"indexability.png", "embedding.png"}
+    assert all(pathlib.Path(file).read_bytes().startswith(b"\x89PNG") for file in trained["pictures"])
+    assert json.loads(run("info", model, "--json", "-"))["objects"] == 48
+    answers = json.loads(run("query", model, images, "--k", 1, "--json", "-"))["answers"]
+    assert [answer["ids"] for answer in answers] == [[i] for i in range(48)]
+
+
+def test_build_with_a_trained_model(images, tmp_path):
+    model, index = tmp_path / "model", tmp_path / "images.index"
+    trained = json.loads(
+        run(
+            "train", "--data", images, "--out", model, *TRAINED, "--test", 0, "--validation", 0, "--json", "-"
+        )
+    )
+    assert "evaluation" not in trained
+    run("build", images, index, "--model", model, "--structure", "laesa")
     answers = json.loads(run("query", index, images, "--model", model, "--k", 1, "--json", "-"))["answers"]
     assert answers[0]["ids"] == [0]
+
+
+def test_train_goes_on(images, tmp_path):
+    asked = ["train", "--data", images, "--test", 0, *TRAINED]
+    whole = json.loads(run(*asked, "--out", tmp_path / "whole", "--json", "-"))
+    assert "holds a training" in complaint(*asked, "--out", tmp_path / "whole")
+    again = json.loads(run(*asked, "--out", tmp_path / "whole", "--resume", "--json", "-"))
+    assert again["history"] == whole["history"]
+    assert again["evaluated_on"] == "the classes that chose the epoch"
+
+
+def test_train_on_a_folder_of_images(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    rng = np.random.default_rng(0)
+    for name in ("ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        colour = rng.integers(0, 200, size=3)
+        for i in range(4):
+            pixels = (colour + rng.integers(0, 56, size=(20, 24, 3))).astype(np.uint8)
+            image.fromarray(pixels).save(tmp_path / "photos" / name / f"{i}.png")
+    out, photos = tmp_path / "model", tmp_path / "photos"
+    run("train", "--data", photos, "--out", out, *TRAINED, "--size", 12, "--metric", "angular")
+    answers = json.loads(run("query", out, photos / "cat", "--k", 1, "--json", "-"))["answers"]
+    assert [answer["ids"][0] for answer in answers] == [str(photos / "cat" / f"{i}.png") for i in range(4)]
+    assert json.loads(run("info", out, "--json", "-"))["metric"] == "angular"
+
+
+def test_complaints_of_training(images, tmp_path):
+    def refused(*given):
+        return complaint("train", "--data", images, "--out", tmp_path / "out", *given)
+
+    assert "no network 'deep'" in refused("--network", "deep")
+    assert "l2" in refused("--loss", "l2")
+    assert "schedule must be one of" in refused("--schedule", "never")
+    assert "--validation 0 and --test 0" in refused("--test", 0.7)
+    assert "no structure 'tree'" in refused("--structure", "tree")
+    assert "neither" in complaint("query", tmp_path, images)
 
 
 def test_bench(words, tmp_path):
@@ -215,7 +275,7 @@ def test_complaints(words, vectors, images, tmp_path):
     assert "expected strings" in complaint("query", index, vectors)
     assert "No such file" in complaint("demo", "--data", tmp_path / "absent.npz")
     assert "neither" in complaint("demo", "--data", words)
-    assert "labels" in complaint("train", vectors, tmp_path / "model")
+    assert "labels" in complaint("train", "--data", vectors, "--out", tmp_path / "model")
     assert "at least two" in complaint("bench", "--data", _file(tmp_path, "one.txt", "word"))
     assert "at least one query" in complaint("query", index, _file(tmp_path, "none.txt", ""))
     assert "none of these" in complaint("build", _file(tmp_path, "broken.npz", "?"), index)
@@ -228,7 +288,7 @@ def _file(folder, name, text):
 
 def test_a_missing_extra_is_named(images, tmp_path, monkeypatch):
     monkeypatch.setitem(reporting._EXTRAS, "train", ("absent_package",))
-    message = complaint("train", images, tmp_path / "model")
+    message = complaint("train", "--data", images, "--out", tmp_path / "model")
     assert 'absent_package: pip install "metricspace-search[train]"' in message
 
 

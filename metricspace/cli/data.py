@@ -96,10 +96,31 @@ def _sets(indptr: npt.NDArray[Any], indices: npt.NDArray[Any]) -> list[frozenset
 
 
 def read_embedded(path: pathlib.Path, model: pathlib.Path) -> npt.NDArray[np.float32]:
-    """Read images or vectors, and embed them by a trained model."""
-    from embeddings import Trainer, read_npz
+    """Read images or vectors, and embed them by a trained model; of a folder all images below it."""
+    from embeddings import Embedder, data
 
-    return Trainer.load(model).embed(read_npz(path).items)
+    embedder = Embedder.load(model)
+    if path.is_dir():
+        files = data.folders.images_below(path)
+        return embedder.embed(data.ImageFiles(files, shape=embedder.network.input_shape))
+    return embedder.embed(data.read_npz(path).items)
+
+
+def index_in(path: pathlib.Path) -> pathlib.Path:
+    """Return the file of an index: the path itself, or the index in the directory of a model.
+
+    Raises
+    ------
+    InvalidArgument
+        If it is a directory, and not that of a model with an index.
+    """
+    if not path.is_dir():
+        return path
+    try:
+        known = json.loads((path / "model.json").read_bytes())
+        return path / f"index-{known['index_sha256']}.metricspace"
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InvalidArgument(f"expected an index or a model with one, and {path} is neither") from error
 
 
 def parse_metric(text: str) -> Metric:

@@ -138,7 +138,8 @@ def _learn(data: str, dim: int, seed: int, steps: int | None, say: Console, prog
     say.rule("[bold]Learning a metric")
     given = load_digits() if data == "digits" else read_npz(data)
     split = zero_shot(given)
-    items, labels, settings = split.train_images, split.train_labels, {}
+    items, labels = split.train_images, split.train_labels
+    settings: dict[str, Any] = {}
     unseen, classes = split.test_images, split.test_labels
     say.print(
         f"{len(items):,} items of {len(np.unique(labels))} classes to learn from; "

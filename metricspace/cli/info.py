@@ -12,10 +12,16 @@ from rich.table import Table
 
 from ..index import BaseIndex
 from ..storage import load
+from .data import index_in
 from .reporting import JsonOption, console, write_json
 
 IndexArgument = Annotated[
-    pathlib.Path, typer.Argument(metavar="INDEX", help="A file from 'metricspace build'.", show_default=False)
+    pathlib.Path,
+    typer.Argument(
+        metavar="INDEX",
+        help="A file from 'metricspace build', or a directory from 'metricspace train'.",
+        show_default=False,
+    ),
 ]
 
 
@@ -26,7 +32,8 @@ def info(index_file: IndexArgument, json: JsonOption = None) -> None:
 
     $ metricspace info words.index
     """
-    show(load(index_file), index_file, console(json), json)
+    file = index_in(index_file)
+    show(load(file), file, console(json), json)
 
 
 def show(index: BaseIndex, file: pathlib.Path, out: Console, json_file: pathlib.Path | None) -> None:

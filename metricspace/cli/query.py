@@ -15,7 +15,7 @@ from rich.table import Table
 from ..errors import InvalidArgument
 from ..hits import Balls, Hits
 from ..storage import load
-from .data import FORMATS, ModelOption, read_embedded, read_objects
+from .data import FORMATS, ModelOption, index_in, read_embedded, read_objects
 from .info import IndexArgument
 from .reporting import JsonOption, console, require, write_json
 
@@ -43,7 +43,9 @@ def query(
 
     $ metricspace query words.index --text helo --text wrld --k 3
     """
-    index = load(index_file)
+    index = load(index_in(index_file))
+    if model is None and index_file.is_dir():
+        model = index_file
     if (queries is None) == (not text):
         raise InvalidArgument("expected queries in a file or as --text, one of the two")
     asked: Any = text
