@@ -11,17 +11,8 @@ import numpy.typing as npt
 from benchmarks import workloads
 from benchmarks.report import RESULTS
 
-<<<<<<< HEAD
-DEBIAN = pathlib.Path("/usr/share/datasets/fashion-mnist")
-"""Where Debian's package ``dataset-fashion-mnist`` puts the images."""
-
 KEPT = RESULTS / "embedded"
 """Where embeddings are kept; git ignores them."""
-_IDX_HEADER = {"images": 16, "labels": 8}  # bytes before the pixels and before the labels
-=======
-KEPT = RESULTS / "embedded.npz"
-"""Where the embedding is kept; git ignores it."""
->>>>>>> evaluation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,17 +70,7 @@ def _images() -> tuple[Any, Any, Any, Any] | None:
         return held["base"], held["base_labels"], held["query"], held["query_labels"]
 
 
-<<<<<<< HEAD
-def _idx(part: str, what: str) -> npt.NDArray[np.uint8]:
-    dimensions = {"images": 3, "labels": 1}[what]
-    packed = (DEBIAN / f"{part}-{what}-idx{dimensions}-ubyte.gz").read_bytes()
-    return np.frombuffer(gzip.decompress(packed), np.uint8, offset=_IDX_HEADER[what])
-
-
 def _fashion() -> Embedded | None:
-=======
-def _trained(images: Any, labels: Any, test: Any, test_labels: Any) -> Embedded:
->>>>>>> evaluation
     """Train on all ten classes, which takes about a minute on two cores, and embed the training images."""
     from embeddings import Trainer, evaluation, indexability
 
@@ -101,15 +82,9 @@ def _trained(images: Any, labels: Any, test: Any, test_labels: Any) -> Embedded:
     model = Trainer.for_images(
         images, dim=64, seed=0, classes_per_batch=10, items_per_class=12, epochs=10, batches_per_epoch=100
     ).fit(images, labels)
-<<<<<<< HEAD
     vectors, queries = model.embed(images), model.embed(test)
     recall = evaluation.recall(queries, test_labels)
-    rho = evaluation.intrinsic_dimension(vectors)
-=======
-    vectors = model.embed(images)
-    recall = evaluation.recall(model.embed(test), test_labels)
     rho = indexability.intrinsic_dimension(vectors)
->>>>>>> evaluation
     return Embedded(
         vectors,
         queries,
@@ -127,7 +102,7 @@ def _omniglot() -> Embedded | None:
 
     Queries are characters drawn once more: shifted, turned and stretched a little.
     """
-    from embeddings import Trainer, evaluation
+    from embeddings import Trainer, evaluation, indexability
     from embeddings.arrays import as_tensor
     from embeddings.augmentation import RandomAffine
 
@@ -142,7 +117,7 @@ def _omniglot() -> Embedded | None:
     )
     vectors = model.embed(images)
     recall = evaluation.recall(vectors[~trained], labels[~trained])
-    rho = evaluation.intrinsic_dimension(vectors)
+    rho = indexability.intrinsic_dimension(vectors)
     rng = np.random.default_rng(0)
     some = as_tensor(images[np.sort(rng.permutation(len(images))[:2000])], "cpu")
     drawn = RandomAffine()(some, rng)[:, 0].numpy()

@@ -2,7 +2,7 @@
 
 from embeddings import indexability, presets
 from embeddings.augmentation import RandomAffine, with_symmetries
-<<<<<<< HEAD
+from embeddings.backbones import Adapter, Backbone
 from embeddings.data import (
     Dataset,
     ImageFiles,
@@ -18,11 +18,7 @@ from embeddings.data import (
     verify,
     zero_shot,
 )
-=======
-from embeddings.backbones import Adapter, Backbone
-from embeddings.data import Dataset, Split, load_digits, read_npz, zero_shot
 from embeddings.embedder import Embedder
->>>>>>> trainer
 from embeddings.errors import CollapseWarning, DivergenceError, EmbeddingError, InputError, ModelFileError
 from embeddings.evaluation import evaluate
 from embeddings.indexability import intrinsic_dimension
@@ -57,12 +53,9 @@ __all__ = [
     "cars196",
     "cub200",
     "evaluate",
-<<<<<<< HEAD
     "fashion_mnist",
-    "indexability",
-=======
     "hold_out",
->>>>>>> trainer
+    "indexability",
     "intrinsic_dimension",
     "load",
     "load_digits",
