@@ -7,7 +7,17 @@ import importlib
 
 from benchmarks import report
 
-NAMES = ("startup", "memory", "usermetric", "vptree", "structures", "distances", "joins", "complex")
+NAMES = (
+    "startup",
+    "memory",
+    "usermetric",
+    "vptree",
+    "structures",
+    "distances",
+    "joins",
+    "complex",
+    "trainer",
+)
 
 
 def main() -> None:
