@@ -4,9 +4,16 @@ from embeddings.augmentation import RandomAffine, with_symmetries
 from embeddings.data import Dataset, Split, load_digits, read_npz, zero_shot
 from embeddings.errors import CollapseWarning, DivergenceError, EmbeddingError, InputError, ModelFileError
 from embeddings.evaluation import evaluate, intrinsic_dimension
-from embeddings.losses import LiftedStructureLoss
+from embeddings.losses import (
+    ContrastiveLoss,
+    CrossBatchMemory,
+    ExactLiftedLoss,
+    GeneralizedLiftedLoss,
+    LiftedStructureLoss,
+    TripletLoss,
+)
 from embeddings.networks import MLP, ConvNet, Network
-from embeddings.samplers import ClassBatches
+from embeddings.samplers import ClassBatches, HardNeighbourBatches
 from embeddings.training import Trainer
 
 load = Trainer.load
@@ -15,10 +22,15 @@ __all__ = [
     "MLP",
     "ClassBatches",
     "CollapseWarning",
+    "ContrastiveLoss",
     "ConvNet",
+    "CrossBatchMemory",
     "Dataset",
     "DivergenceError",
     "EmbeddingError",
+    "ExactLiftedLoss",
+    "GeneralizedLiftedLoss",
+    "HardNeighbourBatches",
     "InputError",
     "LiftedStructureLoss",
     "ModelFileError",
@@ -26,6 +38,7 @@ __all__ = [
     "RandomAffine",
     "Split",
     "Trainer",
+    "TripletLoss",
     "evaluate",
     "intrinsic_dimension",
     "load",
