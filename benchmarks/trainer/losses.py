@@ -19,9 +19,9 @@ ROUNDS, SECONDS = 25, 5.0
 MEMORY = 14 << 30  # a contender that wants more has none
 FASTER, PEAK = 50, 2000  # times, at 128 and 512; megabytes, at 4,096
 ABOUT = (
-    f"Forward and backward of one batch of B × {DIM} float32, {ITEMS} items a class: CPU time of one thread, median of "
-    f"up to {ROUNDS} rounds; peaks are those of the whole process, torch and its libraries included. Beside "
-    "each loss that of pytorch-metric-learning, where it has one of the same value."
+    f"Forward and backward of one batch of B × {DIM} float32, {ITEMS} items a class: CPU time of one thread, "
+    f"median of up to {ROUNDS} rounds; peaks are those of the whole process, with torch and all. "
+    "Beside each loss that of pytorch-metric-learning, where it has one of the same value."
 )
 
 

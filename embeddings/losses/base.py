@@ -253,7 +253,7 @@ def expanded(left: Tensor, right: Tensor) -> Tensor:
         scale = lefts.square().sum(dim=1, keepdim=True) + norms
         squares = torch.addmm(scale, lefts, rights.T, alpha=-2)
         distances[rows] = squares.to(left.dtype).sqrt()
-        for pairs in (squares < NEAR * scale).nonzero().split(PAIRS_AT_ONCE):
+        for pairs in torch.split((squares < NEAR * scale).nonzero(), PAIRS_AT_ONCE):
             i, j = pairs.unbind(dim=1)
             distances[start + i, j] = (left[start + i] - right[j]).square().sum(dim=1).sqrt()
     return distances
