@@ -8,9 +8,18 @@ import importlib
 from benchmarks import report
 
 NAMES = (
-    "startup", "memory", "usermetric", "vptree", "structures", "distances", "joins", "complex", "exact",
+    "startup",
+    "memory",
+    "usermetric",
+    "vptree",
+    "structures",
+    "distances",
+    "joins",
+    "complex",
+    "exact",
     "scale",
-)  # fmt: skip
+    "trainer",
+)
 
 
 def main() -> None:

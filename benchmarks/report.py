@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import os
 import pathlib
@@ -36,7 +37,7 @@ class Result:
     about : str
         What was measured, and how.
     rows : list of dict
-        Rows of a table; all have the same keys.
+        Rows of a table, or of several: those that follow one another with the same keys make one.
     verdicts : dict of str to bool
         Each target in words, with what was reached, and whether it was.
     machine : str
@@ -64,7 +65,8 @@ def read(file: pathlib.Path) -> Result:
 
 def markdown(result: Result) -> str:
     """Return a result as Markdown."""
-    parts = [result.about, table(result.rows)]
+    tables = [table(list(rows)) for _, rows in itertools.groupby(result.rows, tuple)]
+    parts = [result.about, *tables]
     if result.verdicts:
         parts.append(
             "\n".join(f"- {'✓' if met else '✗'} {target}" for target, met in result.verdicts.items())

@@ -22,9 +22,16 @@ from embeddings.embedder import Embedder
 from embeddings.errors import CollapseWarning, DivergenceError, EmbeddingError, InputError, ModelFileError
 from embeddings.evaluation import evaluate
 from embeddings.indexability import intrinsic_dimension
-from embeddings.losses import LiftedStructureLoss
+from embeddings.losses import (
+    ContrastiveLoss,
+    CrossBatchMemory,
+    ExactLiftedLoss,
+    GeneralizedLiftedLoss,
+    LiftedStructureLoss,
+    TripletLoss,
+)
 from embeddings.networks import MLP, ConvNet, Network
-from embeddings.samplers import ClassBatches
+from embeddings.samplers import ClassBatches, HardNeighbourBatches
 from embeddings.sources import hold_out
 from embeddings.training import Trainer
 
@@ -36,11 +43,16 @@ __all__ = [
     "Backbone",
     "ClassBatches",
     "CollapseWarning",
+    "ContrastiveLoss",
     "ConvNet",
+    "CrossBatchMemory",
     "Dataset",
     "DivergenceError",
     "Embedder",
     "EmbeddingError",
+    "ExactLiftedLoss",
+    "GeneralizedLiftedLoss",
+    "HardNeighbourBatches",
     "ImageFiles",
     "ImageFolder",
     "InputError",
@@ -50,6 +62,7 @@ __all__ = [
     "RandomAffine",
     "Split",
     "Trainer",
+    "TripletLoss",
     "cars196",
     "cub200",
     "evaluate",

@@ -4,13 +4,14 @@ A loss is a function of the distances between the items of a batch and the items
 the batch itself, a reference set, or both. :class:`PairLoss` measures them, tells positive from negative
 pairs, and leaves to its subclasses the one method in which they differ, ``value``.
 
-Distances come from direct differences. Expanding ‖a − b‖² into inner products loses the distances of near
-duplicates to cancellation. With slopes G = ∂loss/∂D the gradient is
+Distances are as exact as direct differences make them, at the speed of matrix products. ‖a‖² + ‖b‖² − 2ab
+loses the distances of near duplicates to cancellation; so float32 is expanded in float64, about the common
+mean, and the few pairs that are nearer than the expansion can tell are measured by direct differences. With
+slopes G = ∂loss/∂D the gradient is a product, too:
 
-    ∂loss/∂x_i = Σ_j W_ij (x_i − y_j) = x_i Σ_j W_ij − (W y)_i,    W = G / D, and 0 where D = 0,
+    ∂loss/∂x_i = Σ_j W_ij (x_i − y_j) = x_i Σ_j W_ij − (W y)_i,    W = G / D, and 0 where D = 0.
 
-a matrix product instead of a loop over all differences, about ten times as fast as the gradient of
-``torch.cdist``. The product does cancel, so it is formed in float64, a block of rows at a time.
+Both go over blocks of rows, so that nothing of B × R is held but the distances themselves.
 """
 
 import math
@@ -24,6 +25,10 @@ from torch.autograd.function import once_differentiable
 from embeddings.errors import CollapseWarning, DivergenceError, InputError
 
 ROWS_AT_ONCE = 512
+PAIRS_AT_ONCE = 1 << 16
+# Share of ‖a‖² + ‖b‖² below which a squared distance is measured directly: the rounding of the expansion,
+# some 2⁻⁵² of that sum, stays below 2⁻²⁸ of the squared distance, and float32 keeps 24 bits.
+NEAR = 2.0**-24
 
 
 class Pairs(NamedTuple):
@@ -210,7 +215,10 @@ class Distances(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, left: Tensor, right: Tensor) -> Tensor:
-        distances = torch.cdist(left, right, compute_mode="donot_use_mm_for_euclid_dist")
+        if left.dtype == torch.float64:  # there is no wider type to expand in
+            distances = torch.cdist(left, right, compute_mode="donot_use_mm_for_euclid_dist")
+        else:
+            distances = expanded(left, right)
         ctx.save_for_backward(left, right, distances)
         return distances
 
@@ -232,8 +240,27 @@ class Distances(torch.autograd.Function):
         return (for_left.to(left) if wanted else None, for_right.to(right) if wanted_right else None)
 
 
+def expanded(left: Tensor, right: Tensor) -> Tensor:
+    """Distances between rows by expansion in float64, and by direct differences where that is too coarse."""
+    rights = right.double()
+    centre = rights.mean(dim=0)
+    rights -= centre
+    norms = rights.square().sum(dim=1)
+    distances = left.new_empty(len(left), len(right))
+    for start in range(0, len(left), ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        lefts = left[rows].double() - centre
+        scale = lefts.square().sum(dim=1, keepdim=True) + norms
+        squares = torch.addmm(scale, lefts, rights.T, alpha=-2)
+        distances[rows] = squares.to(left.dtype).sqrt()
+        for pairs in torch.split((squares < NEAR * scale).nonzero(), PAIRS_AT_ONCE):
+            i, j = pairs.unbind(dim=1)
+            distances[start + i, j] = (left[start + i] - right[j]).square().sum(dim=1).sqrt()
+    return distances
+
+
 def distances_between(left: Tensor, right: Tensor) -> Tensor:
-    """Euclidean distances between the rows of two matrices, by direct differences.
+    """Euclidean distances between the rows of two matrices.
 
     Where two rows coincide the gradient is zero: a valid sub-gradient, where a plain square root would give
     NaN.
