@@ -16,8 +16,8 @@ LOSSES = ("lifted", "contrastive", "triplet")
 STRUCTURES = ("vptree", "mvptree", "gnat", "mtree", "laesa", "aesa")
 TARGET, MINUTES, SHARE = 0.9, 10, 0.5
 ABOUT = (
-    "Then the preset for Omniglot under several losses: trained on alphabets 0 to 23, measured on all characters "
-    "of 24 to 29, each of which asks for its 10 nearest others; beside the pixels themselves."
+    "Then the preset for Omniglot under several losses: trained on alphabets 0 to 23, measured on all "
+    "characters of 24 to 29, each of which asks for its 10 nearest others; beside the pixels themselves."
 )
 
 
