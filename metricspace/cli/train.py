@@ -102,10 +102,14 @@ def train(
     config: dict[str, Any] = {"name": loss}
     if memory:
         config = {"name": "memory", "loss": config, "size": memory}
+    try:
+        built = losses.build(config)
+    except TypeError as error:
+        raise InvalidArgument(f"the loss {loss!r} cannot be made by its name alone: {error}") from error
     learn, chosen_by, tested_on = divided(given, validation, test, seed)
     trainer = make_trainer(
         given.items, dim, steps, seed, epochs=epochs, network=network, pretrained=pretrained,
-        loss=losses.build(config), metric=metric, classes_per_batch=classes, items_per_class=items,
+        loss=built, metric=metric, classes_per_batch=classes, items_per_class=items,
         lr=lr, schedule=schedule, precision=precision, device=device, patience=patience, keep=keep,
     )  # fmt: skip
     with joined(trainer.device) as world:
