@@ -15,7 +15,7 @@ from embeddings.errors import InputError
 from embeddings.networks import Network, check_sizes
 
 SAMPLERS = {
-    name: made for name, made in vars(samplers).items() if isinstance(made, type) and hasattr(made, "epoch")
+    name: made for name, made in vars(samplers).items() if isinstance(made, type) and name.endswith("Batches")
 }
 PRECISIONS = ("float32", "bfloat16", "float16")
 MONITORS = ("recall@1", "map@r")
@@ -36,9 +36,9 @@ class Settings(Embedder):
     classes_per_batch, items_per_class : int, default 30 and 4
         A batch holds so many items of so many classes; see :class:`ClassBatches` for small classes.
     sampler : str or callable, default "ClassBatches"
-        The name of a class of :mod:`embeddings.samplers`, or what is called as these are, with (labels,
-        classes=, items=, batches=, seed=), and deals the batches. What has a method ``refresh`` is given the
-        embeddings of all training items every ``refresh_every`` epochs.
+        The name of a class of :mod:`embeddings.samplers`, or what is called as these are, with labels and
+        those of classes=, items=, batches= and seed= that it takes, and deals the batches. What has a method
+        ``refresh`` is given the embeddings of all training items every ``refresh_every`` epochs.
     refresh_every : int, default 1
     epochs : int, default 10
         Of each call of ``fit``.

@@ -1,5 +1,6 @@
 """The trainer: a plain loop in small methods, each of which a subclass may replace."""
 
+import inspect
 import math
 import os
 import warnings
@@ -244,13 +245,14 @@ class Trainer(Settings):
     def make_batches(self, labels: Labels) -> Any:
         """Make what deals the batches; see ``sampler``."""
         make = SAMPLERS[self.sampler] if isinstance(self.sampler, str) else self.sampler
-        return make(
-            labels,
-            classes=self.classes_per_batch,
-            items=self.items_per_class,
-            batches=self.batches_per_epoch,
-            seed=self.seed,
-        )
+        offered = {
+            "classes": self.classes_per_batch,
+            "items": self.items_per_class,
+            "batches": self.batches_per_epoch,
+            "seed": self.seed,
+        }
+        taken = inspect.signature(make).parameters
+        return make(labels, **{name: value for name, value in offered.items() if name in taken})
 
     def make_optimizer(self) -> torch.optim.Optimizer:
         """Make the optimiser for one call of ``fit``: the embedding layer may have a rate of its own."""

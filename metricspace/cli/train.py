@@ -51,6 +51,9 @@ def train(
     size: Annotated[int, typer.Option(help="What images of a folder are scaled and cut to.", min=1)] = 64,
     grey: Annotated[bool, typer.Option("--grey", help="Read images of a folder without colours.")] = False,
     loss: Annotated[str, typer.Option(help="lifted, or another of embeddings.losses.")] = "lifted",
+    memory: Annotated[
+        int, typer.Option(help="So many items of earlier batches are compared with, too.", min=0)
+    ] = 0,
     metric: Annotated[
         str, typer.Option(help="euclidean; or chord or angular, which give unit vectors.")
     ] = "euclidean",
@@ -96,10 +99,17 @@ def train(
     structure_named(structure)  # a complaint now, not after hours
     say = console(json)
     given = read_labelled(data, size, grey)
+    config: dict[str, Any] = {"name": loss}
+    if memory:
+        config = {"name": "memory", "loss": config, "size": memory}
+    try:
+        built = losses.build(config)
+    except TypeError as error:
+        raise InvalidArgument(f"the loss {loss!r} cannot be made by its name alone: {error}") from error
     learn, chosen_by, tested_on = divided(given, validation, test, seed)
     trainer = make_trainer(
         given.items, dim, steps, seed, epochs=epochs, network=network, pretrained=pretrained,
-        loss=losses.build({"name": loss}), metric=metric, classes_per_batch=classes, items_per_class=items,
+        loss=built, metric=metric, classes_per_batch=classes, items_per_class=items,
         lr=lr, schedule=schedule, precision=precision, device=device, patience=patience, keep=keep,
     )  # fmt: skip
     with joined(trainer.device) as world:

@@ -5,9 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
-from embeddings import MLP, ConvNet, InputError, LiftedStructureLoss, Trainer, schedules
+from embeddings import MLP, ConvNet, InputError, Trainer, schedules
 from tests.embeddings.test_training import same_weights
 
 
@@ -129,20 +128,6 @@ def scheduled(model):
     optimizer = model.make_optimizer()
     model.make_schedule(optimizer)
     return optimizer.param_groups
-
-
-def test_a_loss_may_learn_too(vectors):
-    class Scaled(LiftedStructureLoss):
-        def __init__(self):
-            super().__init__()
-            self.scale = nn.Parameter(torch.ones(()))
-
-        def forward(self, embeddings, labels):
-            return super().forward(embeddings * self.scale, labels)
-
-    model = noting(loss=Scaled())
-    model.fit(*vectors, progress=False)
-    assert model.loss.scale.item() != 1.0
 
 
 class Scored(Trainer):
