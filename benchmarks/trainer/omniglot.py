@@ -13,7 +13,18 @@ from benchmarks.workloads import DATA
 
 FILE = DATA / "omniglot_background_28.npz"
 LOSSES = ("lifted", "contrastive", "triplet")
-STRUCTURES = ("vptree", "mvptree", "gnat", "mtree", "laesa", "aesa")
+STRUCTURES = (
+    "vptree",
+    "mvptree",
+    "ghtree",
+    "gnat",
+    "sat",
+    "mtree",
+    "covertree",
+    "clusters",
+    "laesa",
+    "aesa",
+)
 TARGET, MINUTES, SHARE = 0.9, 10, 0.5
 ABOUT = (
     "Then the preset for Omniglot under several losses: trained on alphabets 0 to 23, measured on all "
