@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import torch
-
 from embeddings.augmentation import RandomAffine
 from embeddings.networks import ConvNet
 from embeddings.training import Trainer
@@ -35,8 +33,6 @@ def omniglot(*, dim: int = 64, seed: int = 0, **settings: Any) -> Trainer:
     >>> model = presets.omniglot().fit(images, labels)  # doctest: +SKIP
     """
     network = ConvNet((28, 28), dim, filters=(32, 64, 128, 128), seed=seed)
-    # Two fifths of the time of a step on a CPU are saved by this order of the values.
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     recipe: dict[str, Any] = {
         "classes_per_batch": 30,
         "items_per_class": 4,
