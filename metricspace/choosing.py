@@ -36,7 +36,7 @@ from .searchable import Searchable
 from .traversal import Desk
 
 OBJECTIVES = ("time", "distances")
-SPECIALISTS: tuple[str, ...] = ()
+SPECIALISTS = ("boxes", "patterns")
 GENERAL = ("linear", "vptree", "dsat", "mtree", "laesa", "aesa")
 
 _LARGEST, _SMALLEST = 4096, 64  # objects in the larger sample
