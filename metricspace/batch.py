@@ -346,7 +346,15 @@ class Sweeper:
                 batch.wholes, batch.k,
             )  # fmt: skip
             status = sweep(
-                batch.swept, bound.space, bound.queries, self.asked, self.room, ask, span, self.used, self.tray
+                batch.swept,
+                bound.space,
+                bound.queries,
+                self.asked,
+                self.room,
+                ask,
+                span,
+                self.used,
+                self.tray,
             )
             if status != MORE_RESULTS:
                 self.stopped = status == STOPPED

@@ -36,7 +36,6 @@ from .together import Asked, home_of
 
 Reals = npt.NDArray[np.float64]
 
-SAMPLE = 65_536  # rows from which the axes are found
 CHUNK = 1 << 21  # numbers that are turned at once
 _LARGEST_HALF = 32_000.0  # length of a row of codes of 16 bits: products stay in 32
 _FAR = 1e6  # queries beyond so many times the reach of the data are as good as infinitely far
@@ -58,19 +57,6 @@ class Layout(NamedTuple):
     stretch: float  # and no more than so many times, where the norm is another
 
 
-def principal_axes(sample: Reals, seed: int) -> Reals:
-    """Return the directions in which some centred rows vary, those in which they vary most first."""
-    _, axes = np.linalg.eigh(sample.T @ sample)
-    return np.ascontiguousarray(axes[:, ::-1])
-
-
-def stirred(axes: Reals, seed: int) -> Reals:
-    """Return axes turned at random among themselves, so that no coordinate is much longer than the others."""
-    width = axes.shape[1]
-    turn, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((width, width)))
-    return axes @ turn
-
-
 @kernel
 def centre(rows: Array, mean: Array, scale: float, out: Array) -> None:
     """Write rows without their mean, scaled; what would leave float32 becomes as large as it can be."""
@@ -78,16 +64,6 @@ def centre(rows: Array, mean: Array, scale: float, out: Array) -> None:
         for k in range(rows.shape[1]):
             value = (np.float64(rows[i, k]) - mean[k]) * scale
             out[i, k] = min(max(value, -1e30), 1e30)
-
-
-@kernel
-def reach_of_rows(rows: Array, mean: Array) -> float:
-    """Return the greatest difference of a row from the mean, in any dimension."""
-    greatest = 0.0
-    for i in range(rows.shape[0]):
-        for k in range(rows.shape[1]):
-            greatest = max(greatest, abs(np.float64(rows[i, k]) - mean[k]))
-    return greatest
 
 
 def chunks(count: int, width: int) -> list[slice]:
@@ -108,80 +84,6 @@ def coordinates(layout: Layout, rows: npt.NDArray[Any]) -> tuple[Reals, Reals, R
     coded = turned[:, layout.boxed : layout.boxed + layout.coded]
     rest = np.sqrt(np.maximum(whole - np.einsum("ij,ij->i", coded, coded), 0.0))
     return turned, rest, np.sqrt((wrong + dimensions * wrong * wrong) * whole)
-
-
-# --- blocks ------------------------------------------------------------------------------------------
-
-
-@kernel
-def unit_of(blocks: int) -> int:
-    """Return of how many blocks the parts of a division are multiples: whole nodes of the tree."""
-    unit = 1
-    while unit * ROWS < blocks:
-        unit *= ROWS
-    return unit
-
-
-@kernel
-def divide_into_blocks(keys: Array, order: Array, todo: Array, state: Array, patience: int) -> bool:
-    """Reorder rows so that every 64 that follow one another are near each other (Bentley 1975).
-
-    Spans are divided about in the middle of the coordinate that varies most. ``todo`` holds the spans that
-    are left, ``state`` their number and how many rows are done.
-    """
-    width, worked = keys.shape[1], 0
-    while state[0] > 0 and worked < patience:
-        state[0] -= 1
-        start, stop = todo[state[0], 0], todo[state[0], 1]
-        blocks = (stop - start + ROWS - 1) // ROWS
-        if blocks <= 1:
-            state[1] += stop - start
-            continue
-        widest, axis = -1.0, 0
-        for k in range(width):
-            total = squares = 0.0
-            shift = np.float64(keys[start, k])
-            for i in range(start, stop):
-                value = np.float64(keys[i, k]) - shift
-                total += value
-                squares += value * value
-            varies = squares - total * total / (stop - start)
-            if varies > widest:
-                widest, axis = varies, k
-        unit = unit_of(blocks)
-        middle = start + max((blocks + unit) // (2 * unit), 1) * unit * ROWS
-        select_rows(keys, order, axis, start, stop, middle)
-        worked += width * (stop - start)
-        todo[state[0], 0], todo[state[0], 1] = middle, stop
-        todo[state[0] + 1, 0], todo[state[0] + 1, 1] = start, middle
-        state[0] += 2
-    return state[0] == 0
-
-
-@kernel
-def select_rows(keys: Array, order: Array, axis: int, start: int, stop: int, middle: int) -> None:
-    """Reorder rows of keys so that those least in one column come before the middle (Hoare 1961)."""
-    low, high = start, stop - 1
-    while low < high:
-        pivot = keys[(low + high) // 2, axis]
-        i, j = low, high
-        while i <= j:
-            while keys[i, axis] < pivot:
-                i += 1
-            while keys[j, axis] > pivot:
-                j -= 1
-            if i <= j:
-                for k in range(keys.shape[1]):
-                    keys[i, k], keys[j, k] = keys[j, k], keys[i, k]
-                order[i], order[j] = order[j], order[i]
-                i += 1
-                j -= 1
-        if middle <= j:
-            high = j
-        elif middle >= i:
-            low = i
-        else:
-            return
 
 
 # --- codes of rows -----------------------------------------------------------------------------------
@@ -356,8 +258,6 @@ def rounding(layout: Layout) -> float:
     if not layout.rotated:
         return 2.0**-22 * float(np.sqrt(most))
     return (len(layout.mean) + 4) * 2.0**-24 * float(np.sqrt(most)) * 1.01
-
-
 
 
 # --- one query at a time -----------------------------------------------------------------------------

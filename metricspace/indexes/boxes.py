@@ -31,26 +31,24 @@ import numpy as np
 from ..anatomy import Anatomy
 from ..answer import BOUNDS, Answer
 from ..bounds import BOX, CODES, allowance
-from ..coding import (
-    SAMPLE,
-    Layout,
-    Placed,
-    blank_asked,
-    centre,
-    chunks,
-    code_width,
-    coordinates,
-    divide_into_blocks,
-    encode_queries,
-    encode_rows,
-    principal_axes,
-    reach_of_rows,
-    rounding,
-    stirred,
-    turned,
-    with_place,
+from ..coding import Placed, blank_asked, encode_queries, rounding, turned, with_place
+from ..construction import COST, Construction
+from ..fitting import (
+    ASKED,
+    COMPARED,
+    PRUNED,
+    arranged,
+    blocks_left,
+    box_coordinates,
+    chosen_codes,
+    coded,
+    in_blocks,
+    neighbours_of,
+    nested,
+    of_blocks,
+    place_rows,
+    plane_of,
 )
-from ..construction import Construction
 from ..ids import Positions
 from ..index import BaseIndex
 from ..kernels import Array, kernel
@@ -59,9 +57,7 @@ from ..metrics.directions import ArcSpace
 from ..norms import ChebyshevSpace, EuclideanSpace, ManhattanSpace, MinkowskiSpace, OnRows
 from ..objects import Objects
 from ..simd.tiles import (
-    GREATEST,
     MAGNITUDES,
-    OFFSET,
     ROWS,
     SQUARES,
     TOGETHER,
@@ -75,10 +71,7 @@ from ..simd.tiles import (
 from ..together import ALL, NODES, Asked, Tray, home_of, roam
 from ..traversal import Desk, consider, expand, make_desk, offer_child
 
-BOXED = 8  # coordinates of boxes
-FEW = 4  # up to so many coordinates, rows are compared by differences
 SEARCHED = 1024  # nodes above blocks that are all searched for the nearest block
-NOWHERE = 1e15  # the centre of a child that does not exist
 
 
 class Boxes(NamedTuple):
@@ -333,12 +326,35 @@ class BoxTree(BaseIndex):
         return self._tree
 
     def _build(self, construction: Construction) -> tuple[Boxes, Positions]:
-        metric = construction.bound.metric
+        metric, objects = construction.bound.metric, construction.bound.objects
         assert isinstance(metric, OnRows)
-        rows = metric.matrix(construction.bound.objects)
-        space = metric.space(construction.bound.objects)
-        layout = laid_out(space, rows, self.seed)
-        return built(layout, space, rows, construction)
+        rows, space = metric.matrix(objects), metric.space(objects)
+        count, random = len(rows), np.random.default_rng(self.seed)
+        plane = plane_of(space, rows, self.seed)
+        keys = box_coordinates(plane, rows)
+        order = in_blocks(keys, construction)
+        least, most = of_blocks(keys)
+        asked, others = (
+            place_rows(plane, rows, random, min(most_rows, count))
+            for most_rows in (-(-count // ROWS), COMPARED)
+        )
+        asked = asked[:ASKED]
+        radii = neighbours_of(plane, rows, asked)
+        construction.state[COST] += len(asked) * count
+        left = blocks_left(plane, asked, radii, least, most)
+        pruned = left < PRUNED
+        layout = arranged(
+            plane, chosen_codes(plane, asked, others, radii, left if pruned else 1.0), self.seed
+        )
+        first, above, boxes, centres = nested(least, most)
+        codes = coded(layout, rows, order)
+        radius = float(np.sqrt(codes.norms.max(initial=0.0))) * (1 + 1e-6)
+        return Boxes(
+            count, layout.how, layout.gram, pruned, TOGETHER, layout.coded, layout.rest, layout.scale,
+            layout.stretch, plane.sphere, codes.step, codes.middle, radius, rounding(layout), above, layout.mean,
+            layout.axes.astype(np.float32), first, boxes, centres, codes.codes, codes.norms, codes.error,
+            codes.partial,
+        ), order  # fmt: skip
 
     def _bind(self, objects: Objects, queries: Objects) -> Bound:
         bound = super()._bind(objects, queries)
@@ -371,122 +387,3 @@ def with_coordinates(tree: Boxes, bound: Bound) -> Bound:
     bound.space = Placed(bound.space, blank_asked(tree, 0))
     bound.queries = Placed(bound.queries, asked)
     return bound
-
-
-def laid_out(space: Any, rows: Any, seed: int) -> Layout:
-    """Return how these rows become coordinates."""
-    count, width = rows.shape
-    random = np.random.default_rng(seed)
-    chosen = np.sort(random.choice(count, min(count, SAMPLE), replace=False))
-    sample = np.asarray(rows[chosen], np.float64)
-    mean = sample.mean(axis=0)
-    greatest = max(reach_of_rows(rows[part], mean) for part in chunks(count, width))
-    scale = 2.0 ** -float(np.clip(np.floor(np.log2(greatest)), -900, 900)) if greatest > 0 else 1.0
-    sample = (sample - mean) * scale
-    how = {ManhattanSpace: MAGNITUDES, ChebyshevSpace: GREATEST}.get(type(space), SQUARES)
-    stretch = 1.0
-    if isinstance(space, MinkowskiSpace) and space.p > 2:  # by the inequality of power means
-        stretch = float(width) ** (0.5 - 1 / space.p)
-    boxed, coded = min(BOXED, width), min(32, width)
-    gram = how == SQUARES and width > FEW
-    rotated = gram and width > BOXED
-    if rotated:
-        axes = principal_axes(sample, seed)
-        rest = coded < width
-        coded -= rest
-        axes = np.hstack([axes[:, :boxed], stirred(axes[:, :coded], seed)])
-    else:
-        varies = np.argsort(-sample.var(axis=0), kind="stable")
-        axes, rest = np.eye(width)[:, np.r_[varies[:boxed], varies[:coded]]], False
-    axes = np.ascontiguousarray(axes)
-    return Layout(how, gram, rotated, mean, axes, boxed, coded, bool(rest), 0, scale, stretch)
-
-
-def built(layout: Layout, space: Any, rows: Any, construction: Construction) -> tuple[Boxes, Positions]:
-    """Return the structure over these rows, and their order."""
-    count, width = rows.shape
-    boxed, coded = layout.boxed, layout.coded
-    keys, order = np.empty((count, boxed), np.float32), np.arange(count)
-    peak, rests, longest = 0.0, [np.inf, -np.inf], 0.0
-    for part in chunks(count, width):
-        found, rest, _ = coordinates(layout, rows[part])
-        keys[part] = found[:, :boxed]
-        own = found[:, boxed : boxed + coded]
-        peak = max(peak, float(np.abs(own).max()))
-        rests = [min(rests[0], float(rest.min())), max(rests[1], float(rest.max()))]
-        longest = max(longest, float((np.einsum("ij,ij->i", own, own) + rest * rest).max()))
-    middle = sum(rests) / 2 if layout.rest else 0.0
-    peak = max(peak, rests[1] - middle if layout.rest else 0.0)
-    each = code_width(layout.gram, coded)
-    step = {4: peak / 127, 2: np.sqrt(longest) / 32_000, 1: 0.0}[each]
-    if each > 1 and step == 0.0:
-        step = 1.0  # all rows are the same
-
-    todo, left = np.zeros((64, 2), np.int64), np.array([1, 0])
-    todo[0] = 0, count
-    construction.run(
-        lambda: divide_into_blocks(keys, order, todo, left, 32 * construction.patience)
-    )
-    blocks = -(-count // ROWS)
-    codes_of = coded + layout.rest
-    steps = -(-codes_of // each)
-    kind = {4: np.uint8, 2: np.int16, 1: np.float32}[each]
-    codes = np.full((blocks, steps, ROWS, each), OFFSET if each == 4 else 0, kind)
-    norms, error = np.zeros((blocks, ROWS), np.float32), np.zeros(blocks)
-    least, most = np.empty((2, blocks, boxed))
-    partial = np.zeros((count, layout.partial), np.float32)
-    for part in chunks(count, width):
-        found, rest, noise = coordinates(layout, rows[order[part]])
-        first = part.start // ROWS
-        edges = np.arange(0, len(found), ROWS)
-        here = slice(first, first + len(edges))
-        np.minimum.reduceat(found[:, :boxed], edges, out=least[here])
-        np.maximum.reduceat(found[:, :boxed], edges, out=most[here])
-        partial[part] = found[:, boxed + coded :]
-        own = found[:, boxed : boxed + coded]
-        if layout.rest:
-            own = np.hstack([own, (rest - middle)[:, None]])
-        encode_rows(
-            layout.how, np.ascontiguousarray(own), first, step, noise, codes, norms, error
-        )
-    first, lowest_inner, boxes, centres = nested(outward(least, -np.inf), outward(most, np.inf))
-    sphere = float(space.radius) if isinstance(space, ArcSpace) else 0.0
-    tree = Boxes(
-        count, layout.how, layout.gram, True, TOGETHER, coded, layout.rest, layout.scale, layout.stretch,
-        sphere, float(step), float(middle), float(np.sqrt(norms.max(initial=0.0))) * (1 + 1e-6),
-        rounding(layout), lowest_inner, layout.mean, layout.axes.astype(np.float32), first, boxes, centres,
-        codes, norms, error, partial,
-    )  # fmt: skip
-    return tree, order
-
-
-def outward(values: Any, direction: float) -> Any:
-    """Round to float32, away from what must stay inside."""
-    rounded = values.astype(np.float32)
-    return np.nextafter(rounded, np.float32(direction))
-
-
-def nested(least: Any, most: Any) -> tuple[Any, int, Any, Any]:
-    """Return where children begin, the first node above blocks, and the boxes and centres of all children."""
-    levels, width = [], least.shape[1]
-    below = len(least)
-    while True:
-        nodes = -(-below // ROWS)
-        padded = np.full((2, nodes * ROWS, width), np.float32(NOWHERE))
-        padded[0, :below], padded[1, :below] = least, most
-        boxes = padded.reshape(2, nodes, ROWS, width).transpose(1, 3, 0, 2)
-        levels.append((below, np.ascontiguousarray(boxes)))
-        if nodes == 1:
-            break
-        edges = np.arange(0, below, ROWS)
-        least, most = np.minimum.reduceat(least, edges), np.maximum.reduceat(most, edges)
-        below = nodes
-    levels.reverse()
-    boxes = np.concatenate([held for _, held in levels])
-    first, number = [], 1
-    for below, _ in levels:
-        first.append(np.arange(number, number + below, ROWS))
-        number += below
-    lowest_inner = len(boxes) - len(levels[-1][1])
-    centres = np.ascontiguousarray((boxes[:, :, 0] / 2 + boxes[:, :, 1] / 2)[..., None])
-    return np.concatenate([*first, [number]]), lowest_inner, boxes, centres

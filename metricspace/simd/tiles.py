@@ -19,7 +19,7 @@ from numba.core import cgutils, types
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
-from ..kernels import COMPILED, Array, kernel
+from ..kernels import Array, kernel
 from .vectors import INDEX, VECTORS, refuse_strided
 
 ROWS = 64  # rows of a block, boxes of a node
@@ -77,11 +77,9 @@ def _load(builder: Any, pointer: Any, place: Any, kind: Any) -> Any:
 
 
 def _multiplied(builder: Any, a: Any, b: Any, c: Any) -> Any:
-    """a · b + c, rounded once."""
+    """A · b + c, rounded once."""
     name = f"llvm.fma.v{_LANES}f32"
-    function = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(_FLOATS, [_FLOATS] * 3), name
-    )
+    function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(_FLOATS, [_FLOATS] * 3), name)
     return builder.call(function, [a, b, c])
 
 
@@ -179,9 +177,7 @@ def _within(how: int, boxes: bool) -> Any:
 def _products(builder: Any, element: Any, rows: Any, query: Any, total: Any) -> Any:
     """Add to 16 sums the products of a step: of four bytes, two halves or one float32 in each lane."""
     if element == types.float32:
-        return _multiplied(
-            builder, builder.bitcast(rows, _FLOATS), builder.bitcast(query, _FLOATS), total
-        )
+        return _multiplied(builder, builder.bitcast(rows, _FLOATS), builder.bitcast(query, _FLOATS), total)
     if element == types.uint8:
         name, kind = "llvm.x86.avx512.vpdpbusd.512", ir.VectorType(_BYTE, 4 * _LANES)
         function = cgutils.get_or_insert_function(
@@ -264,9 +260,7 @@ def _tile(queries: int) -> Any:
                         if kind == _WORDS:
                             value = builder.sitofp(value, _FLOATS)
                         square = _load(builder, squares, ir.Constant(INDEX, _LANES * p), _FLOATS)
-                        near = builder.fcmp_ordered(
-                            "<=", _multiplied(builder, value, scale, square), most
-                        )
+                        near = builder.fcmp_ordered("<=", _multiplied(builder, value, scale, square), most)
                         lanes = builder.zext(builder.bitcast(near, ir.IntType(_LANES)), INDEX)
                         bits[i] = builder.or_(bits[i], builder.shl(lanes, ir.Constant(INDEX, _LANES * p)))
             for i in range(queries):
