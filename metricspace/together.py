@@ -88,8 +88,10 @@ class Tray(NamedTuple):
     reach: Array  # the same as the codes measure
     kept: Array  # (members, k): the least estimates so far, a heap with the greatest on top
     filled: Array
-    first: Array  # blocks that were measured first
+    first: Array  # blocks that are looked at first
     last: Array
+    near: Array  # distances of their objects, for one member
+    cut: Array  # which of these are worth more than a look
     limits: Array  # float32
     masks: Array
     boxes: Array  # which children of a node each member needs
@@ -111,7 +113,7 @@ def make_tray(members: int, k: int, pool: int, nodes: int) -> Tray:
     """Return the memory of one thread."""
     return Tray(
         np.zeros((members, REALS)), np.zeros(members), np.zeros(members), np.zeros((members, max(k, 1))),
-        *(np.zeros(members, np.int64) for _ in range(3)),
+        *(np.zeros(members, np.int64) for _ in range(3)), np.zeros(FIRST + 2 * ROWS + k), np.zeros(1),
         np.zeros(members + TOGETHER, np.float32), np.zeros(TOGETHER, np.uint64),
         np.zeros(members, np.uint64), np.zeros(ROWS, np.float32), np.zeros(ROWS, np.int64),
         np.zeros(ROWS, np.uint64), *(np.zeros(WAITING + members * ROWS, np.int64) for _ in range(2)),
@@ -193,9 +195,9 @@ def tighten(tree: Any, tray: Tray, r: int, admit: float) -> None:
 
 
 @kernel
-def visit(tree: Any, space: Any, block: int, needed: Any, whole: bool, asked: Asked, first: int, ask: Question,
+def visit(tree: Any, space: Any, block: int, needed: Any, at_home: bool, asked: Asked, first: int, ask: Question,
           tray: Tray) -> None:  # fmt: skip
-    """Look at a block for the members that need it; what may belong to them waits. Or `whole`: let all wait."""
+    """Look at a block for the members that need it; what may belong to them waits."""
     start, stop = block * ROWS, min((block + 1) * ROWS, tree.objects)
     inside = ALL >> np.uint64(ROWS - (stop - start))
     for lead in range(0, tray.head.shape[0], TOGETHER):
@@ -206,15 +208,19 @@ def visit(tree: Any, space: Any, block: int, needed: Any, whole: bool, asked: As
         for i in range(count):
             r = lead + i
             j = first + r
-            tray.limits[r], tray.masks[i] = -np.inf, inside
-            if (group >> np.uint64(i)) & np.uint64(1) != np.uint64(0) and not whole:
-                q = asked.place[j]
-                after = ask.afters[min(q, ask.afters.shape[0] - 1)]
-                if stop - 1 > after and not tray.first[r] <= block < tray.last[r]:
-                    reach = tray.reach[r] + asked.blur[j] + tree.error[block]
-                    tray.limits[r] = limit_of(tree, reach, asked.square[j], asked.slack[j])
-                    ask.wholes[q, BOUNDS] += stop - start
-        if not whole:
+            tray.limits[r] = -np.inf
+            if (group >> np.uint64(i)) & np.uint64(1) == np.uint64(0):
+                continue
+            if at_home:
+                tray.masks[i] = nearest_in(block - tray.first[r], tray)
+                continue
+            q = asked.place[j]
+            after = ask.afters[min(q, ask.afters.shape[0] - 1)]
+            if stop - 1 > after and not tray.first[r] <= block < tray.last[r]:
+                reach = tray.reach[r] + asked.blur[j] + tree.error[block]
+                tray.limits[r] = limit_of(tree, reach, asked.square[j], asked.slack[j])
+                ask.wholes[q, BOUNDS] += stop - start
+        if not at_home:
             compare(tree, block, asked, first, lead, count, tray)
         for i in range(count):
             if (group >> np.uint64(i)) & np.uint64(1) != np.uint64(0):
@@ -233,26 +239,30 @@ def limit_of(tree: Any, reach: float, square: float, slack: float) -> Any:
 @kernel
 def compare(tree: Any, block: int, asked: Asked, first: int, lead: int, count: int, tray: Tray) -> None:
     """Write for each of a group which rows of a block are within its limit."""
-    codes = tree.codes[block]
+    group = first + lead
     if not tree.gram:
         for i in range(count):
             limit = tray.limits[lead + i]
-            tray.masks[i] = np.uint64(0)
             if limit == -np.inf:
-                continue
-            own = asked.codes[first + lead + i]
-            if tree.how == SQUARES:
-                tray.masks[i] = rows_by_squares(codes, own, limit, tray.bounds)
-            elif tree.how == MAGNITUDES:
-                tray.masks[i] = rows_by_magnitudes(codes, own, limit, tray.bounds)
+                tray.masks[i] = np.uint64(0)
             else:
-                tray.masks[i] = rows_by_greatest(codes, own, limit, tray.bounds)
+                tray.masks[i] = compare_one(tree, block, asked.codes[group + i], limit, tray.bounds)
     elif count > 1:
-        tile_of_six(codes, asked.codes, first + lead, asked.bias, tree.norms[block], asked.factor,
+        tile_of_six(tree.codes[block], asked.codes, group, asked.bias, tree.norms[block], asked.factor,
                     tray.limits[lead:], tray.masks)  # fmt: skip
     else:
-        tile_of_one(codes, asked.codes, first + lead, asked.bias, tree.norms[block], asked.factor,
+        tile_of_one(tree.codes[block], asked.codes, group, asked.bias, tree.norms[block], asked.factor,
                     tray.limits[lead:], tray.masks)  # fmt: skip
+
+
+@kernel
+def compare_one(tree: Any, block: int, own: Array, limit: float, bounds: Array) -> Any:
+    """Return the bits of the rows of a block within a limit of one query, by their differences."""
+    if tree.how == SQUARES:
+        return rows_by_squares(tree.codes[block], own, limit, bounds)
+    if tree.how == MAGNITUDES:
+        return rows_by_magnitudes(tree.codes[block], own, limit, bounds)
+    return rows_by_greatest(tree.codes[block], own, limit, bounds)
 
 
 @kernel
@@ -405,19 +415,23 @@ def begin_group(tree: Any, asked: Asked, first: int, count: int, ask: Question, 
         tray.reach[r] = reach_in_codes(tree, tray.admit[r])
         home = asked.home[first + r]
         if ask.blank.kind == KNN and home >= 0:
-            wanted = min((max(FIRST, ask.k + ROWS) + ROWS - 1) // ROWS, blocks)
+            wanted = min((max(FIRST, ask.k + ROWS) + ROWS - 1) // ROWS if tree.gram else 1 + ask.k // 48, blocks)
             tray.first[r] = max(0, min(home - (wanted - 1) // 2, blocks - wanted))
             tray.last[r] = tray.first[r] + wanted
 
 
 @kernel
-def next_blocks(tree: Any, asked: Asked, first: int, count: int, tray: Tray) -> int:
+def next_blocks(tree: Any, space: Any, queries: Any, asked: Asked, first: int, count: int, room: Room,
+                ask: Question, tray: Tray) -> int:  # fmt: skip
     """Write the next blocks and who needs them: at first those about each home, then those on the way."""
     turn = tray.sizes[TURN]
     r = turn >> 40
     while r < count:
-        block = tray.first[r] + (turn & ((1 << 40) - 1))
+        done = turn & ((1 << 40) - 1)
+        block = tray.first[r] + done
         if block < tray.last[r]:
+            if done == 0:
+                look_about(tree, space, queries, asked, first, r, room, ask, tray)
             found = min(tray.last[r] - block, ROWS)
             for i in range(found):
                 tray.blocks[i], tray.needed[i] = block + i, np.uint64(1) << np.uint64(r)
@@ -427,6 +441,61 @@ def next_blocks(tree: Any, asked: Asked, first: int, count: int, tray: Tray) -> 
         turn = r << 40
         tray.sizes[TURN] = turn
     return roam(tree, asked, first, tray)
+
+
+@kernel
+def look_about(tree: Any, space: Any, queries: Any, asked: Asked, first: int, r: int, room: Room, ask: Question,
+               tray: Tray) -> None:  # fmt: skip
+    """Measure the objects about a member's home, and find up to where as many are as it asks for."""
+    j, size = first + r, 0
+    q = asked.place[j]
+    skip, after = ask.skips[min(q, ask.skips.shape[0] - 1)], ask.afters[min(q, ask.afters.shape[0] - 1)]
+    query = prepare(space, queries, q, room)
+    for block in range(tray.first[r], tray.last[r]):
+        start, stop = block * ROWS, min((block + 1) * ROWS, tree.objects)
+        if not tree.gram:
+            tray.limits[r] = np.inf
+            compare_one(tree, block, asked.codes[j], np.float32(np.inf), tray.bounds)
+            ask.wholes[q, BOUNDS] += stop - start
+        else:
+            ask.wholes[q, COST] += stop - start
+        for slot in range(start, stop):
+            if slot == skip or slot <= after:
+                d = np.inf
+            elif tree.gram:
+                d = estimate_within(space, slot, query, np.inf)
+            else:
+                d = np.float64(tray.bounds[slot - start])
+            tray.near[size] = d
+            size += 1
+    tray.limits[r] = -np.inf
+    low, high = 0.0, 0.0
+    for i in range(size):
+        if tray.near[i] < np.inf:
+            high = max(high, tray.near[i])
+    for _ in range(24):
+        middle, below = low + (high - low) / 2, 0
+        for i in range(size):
+            below += tray.near[i] <= middle
+        if below >= ask.k:
+            high = middle
+            if below <= ask.k + 3:
+                break
+        else:
+            low = middle
+    tray.cut[0] = high
+    if tree.gram:  # these will be counted when they are measured again
+        for i in range(size):
+            ask.wholes[q, COST] -= tray.near[i] <= high
+
+
+@kernel
+def nearest_in(block: int, tray: Tray) -> Any:
+    """Return the bits of the objects of a block about home that are nearest."""
+    mask = np.uint64(0)
+    for i in range(ROWS):
+        mask |= np.uint64(tray.near[block * ROWS + i] <= tray.cut[0]) << np.uint64(i)
+    return mask
 
 
 @kernel
@@ -447,12 +516,12 @@ def sweep(tree: Any, space: Any, queries: Any, asked: Asked, room: Room, ask: Qu
         begin_group(tree, asked, first, count, ask, tray)
         more = True
         while more:
-            blocks = next_blocks(tree, asked, first, count, tray)
-            more, whole = blocks > 0, tray.sizes[TURN] >> 40 < count
+            blocks = next_blocks(tree, space, queries, asked, first, count, room, ask, tray)
+            more, at_home = blocks > 0, tray.sizes[TURN] >> 40 < count
             for i in range(max(blocks, 1)):
                 if more:
-                    visit(tree, space, tray.blocks[i], tray.needed[i], whole, asked, first, ask, tray)
-                if tray.sizes[WAIT] >= WAITING or whole or not more:
+                    visit(tree, space, tray.blocks[i], tray.needed[i], at_home, asked, first, ask, tray)
+                if tray.sizes[WAIT] >= WAITING or at_home or not more:
                     refine(tree, space, queries, asked, first, room, ask, tray)
                 if tray.sizes[POOLED] > enough or not more:
                     if balls and more:

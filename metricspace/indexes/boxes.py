@@ -318,9 +318,8 @@ class BoxTree(BaseIndex):
         return isinstance(metric, OnRows) and getattr(given, "func", given) in kinds
 
     def _refusal(self) -> str:
-        return (
-            f"BoxTree needs a norm of the difference of vectors, and {self.metric.name} is none: use VPTree"
-        )
+        other = "VPTree" if "triangle" in self.metric.laws else "LinearScan"
+        return f"BoxTree takes norms of the difference of vectors, and {self.metric.name} is none: use {other}"
 
     def _swept(self) -> Any:
         return self._tree
