@@ -122,7 +122,7 @@ class Batch:
         self.order = BEST_FIRST if best_first else DEPTH_FIRST
         plain = budget is None and eps == 0 and self.masks.size == 0 and len(reaches) == 0 and measure is None
         together = plain and not alone and enough == _UNLIMITED and kind in (KNN, RANGE, COUNT, PAIRS)
-        self.swept = index._swept() if together else None
+        self.swept: Any = index._swept() if together else None
         bind = index._bind if self.swept is None else index._bind_swept
         measure = measure or Scaled(bind(index._objects, asked))
         self.bound = measure.bound
@@ -135,7 +135,8 @@ class Batch:
         self.wholes: npt.NDArray[np.int64] = np.zeros((self.count, WHOLES), np.int64)
         self.positions: Positions = np.full(self.count * k, -1, np.int64)
         self.distances: npt.NDArray[np.float64] = np.full(self.count * k, np.inf)
-        self.workers: list[Worker | Sweeper] = []
+        self.workers: list[Worker] = []
+        self.sweepers: list[Sweeper] = []
 
     def worker(self, positions: Positions, distances: npt.NDArray[np.float64]) -> Worker:
         """Return a worker that writes into these buffers."""
@@ -143,13 +144,13 @@ class Batch:
         self.workers.append(made)
         return made
 
-    def dismiss(self, worker: Worker | Sweeper) -> None:
+    def dismiss(self, worker: Worker) -> None:
         """Forget a worker and its memory."""
         self.workers.remove(worker)
 
     def run(self, n_jobs: int | None, progress: bool, begin: int = 0, end: int | None = None) -> None:
         """Answer all queries, or those of a part; a range has the results of the last part then."""
-        self.workers = []
+        self.workers, self.sweepers = [], []
         end = self.count if end is None else end
         jobs = threads.jobs(n_jobs) if self.bound.native else 1
         if self.swept is not None:
@@ -184,7 +185,7 @@ class Batch:
     def _run_together(self, jobs: int, progress: bool, begin: int, end: int) -> None:
         """Answer the queries of a part, several at a time, in the order of the blocks that they are near."""
         count, members = end - begin, self.swept.together
-        asked = asked_together(self.swept, self.index.metric.matrix(self.bound.asked)[begin:end])
+        asked = asked_together(self.swept, self.index._vectors(self.bound.asked)[begin:end])
         asked.place[:] += begin
         size = max(-(-count // (8 * jobs * members)), 1) * members
         size = min(size, max(1024 // members, 1) * members)
@@ -194,7 +195,7 @@ class Batch:
 
         def work() -> None:
             worker = Sweeper(self, asked)
-            self.workers.append(worker)
+            self.sweepers.append(worker)
             while waiting and not worker.stopped:
                 try:
                     first, last = waiting.pop()
@@ -225,12 +226,12 @@ class Batch:
             tasks[0]()
         else:
             threads.run(tasks, self._cancel, tick)
-        for worker in self.workers:
+        for worker in (*self.workers, *self.sweepers):
             if worker.room.fault[0]:
                 raise self.bound.complaint(worker.room.fault)
 
     def _cancel(self) -> None:
-        for worker in self.workers:
+        for worker in (*self.workers, *self.sweepers):
             worker.stop()
 
     def costs(self, part: slice = slice(None)) -> dict[str, Any]:

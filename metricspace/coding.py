@@ -141,7 +141,7 @@ def encode_query(tree: Any, row: Array, turned: Array, j: int, asked: Asked) -> 
         asked.at[j, k] = 0.0 if vague else turned[k]
     for k in range(asked.partial.shape[1]):
         asked.partial[j, k] = 0.0 if vague else turned[boxed + coded + k]
-    asked.vague[j] = np.inf if vague else wrong
+    asked.vague[j] = np.inf if vague else wrong + 2.0**-23 * tree.radius
     own = turned[boxed : boxed + coded]
     square = peak = 0.0
     for k in range(coded):

@@ -1,8 +1,8 @@
 """How vectors are fitted into boxes and codes: their axes, their order, and how much of them is coded.
 
-What is best depends on the data, so it is measured: for about a hundred rows the distance of the tenth neighbour
-is found, then how many blocks their boxes leave, and how many rows so many coordinates leave. What each costs, in
-nanoseconds, is known well enough; the least sum decides.
+What is best depends on the data, so it is measured: for about a hundred rows the distance of the tenth
+neighbour is found, then how many blocks their boxes leave, and how many rows so many coordinates leave. What
+each costs, in nanoseconds, is known well enough; the least sum decides.
 """
 
 from __future__ import annotations
@@ -299,8 +299,8 @@ def arranged(plane: Plane, choice: Choice, seed: int) -> Layout:
         axes = stirred(axes, seed)
     axes = np.hstack([plane.axes[:, :boxed], axes, plane.axes[:, : choice.partial]])
     return Layout(
-        plane.how, plane.gram, plane.rotated, plane.mean, np.ascontiguousarray(axes), boxed, coded, bool(rest),
-        choice.partial, plane.scale, plane.stretch,
+        plane.how, plane.gram, plane.rotated, plane.mean, np.ascontiguousarray(axes), boxed, coded,
+        bool(rest), choice.partial, plane.scale, plane.stretch,
     )  # fmt: skip
 
 
@@ -342,7 +342,7 @@ class Coded(NamedTuple):
 def coded(layout: Layout, rows: npt.NDArray[Any], order: Positions) -> Coded:
     """Return the codes of rows in an order."""
     count, width = rows.shape
-    boxed, own = layout.boxed, slice(layout.boxed, layout.boxed + layout.coded)
+    own = slice(layout.boxed, layout.boxed + layout.coded)
     peak = longest = greatest = 0.0
     least = np.inf
     for part in chunks(count, width + layout.axes.shape[1]):

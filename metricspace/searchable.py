@@ -67,6 +67,10 @@ class Searchable:
         """Return the arrays through which queries go together, None if each goes by itself."""
         return None
 
+    def _vectors(self, objects: Objects) -> npt.NDArray[Any]:
+        """Return objects as the rows that `_swept` is of."""
+        raise NotImplementedError
+
     def _desk(self) -> Desk:
         """Return the working memory that a search of this structure needs."""
         raise NotImplementedError

@@ -91,7 +91,7 @@ class Tray(NamedTuple):
     first: Array  # blocks that are looked at first
     last: Array
     near: Array  # distances of their objects, for one member
-    cut: Array  # which of these are worth more than a look
+    cut: Array  # which of these are measured: those beyond one and up to another
     limits: Array  # float32
     masks: Array
     boxes: Array  # which children of a node each member needs
@@ -111,16 +111,33 @@ class Tray(NamedTuple):
 
 def make_tray(members: int, k: int, pool: int, nodes: int) -> Tray:
     """Return the memory of one thread."""
+    room = WAITING + members * ROWS
     return Tray(
-        np.zeros((members, REALS)), np.zeros(members), np.zeros(members), np.zeros((members, max(k, 1))),
-        *(np.zeros(members, np.int64) for _ in range(3)), np.zeros(FIRST + 2 * ROWS + k), np.zeros(1),
-        np.zeros(members + TOGETHER, np.float32), np.zeros(TOGETHER, np.uint64),
-        np.zeros(members, np.uint64), np.zeros(ROWS, np.float32), np.zeros(ROWS, np.int64),
-        np.zeros(ROWS, np.uint64), *(np.zeros(WAITING + members * ROWS, np.int64) for _ in range(2)),
-        np.zeros(members, np.int64),
-        np.zeros(pool, np.int64), np.zeros(pool, np.int64), np.zeros(pool), np.zeros(nodes),
-        np.zeros(nodes, np.int64), np.zeros(6, np.int64),
-    )  # fmt: skip
+        reals=np.zeros((members, REALS)),
+        admit=np.zeros(members),
+        reach=np.zeros(members),
+        kept=np.zeros((members, max(k, 1))),
+        filled=np.zeros(members, np.int64),
+        first=np.zeros(members, np.int64),
+        last=np.zeros(members, np.int64),
+        near=np.zeros(FIRST + 3 * ROWS + 2 * k),
+        cut=np.zeros(2),
+        limits=np.zeros(members + TOGETHER, np.float32),
+        masks=np.zeros(TOGETHER, np.uint64),
+        boxes=np.zeros(members, np.uint64),
+        bounds=np.zeros(ROWS, np.float32),
+        blocks=np.zeros(ROWS, np.int64),
+        needed=np.zeros(ROWS, np.uint64),
+        members=np.zeros(room, np.int64),
+        slots=np.zeros(room, np.int64),
+        head=np.zeros(members, np.int64),
+        following=np.zeros(pool + room, np.int64),
+        pool_slots=np.zeros(pool + room, np.int64),
+        estimates=np.zeros(pool + room),
+        keys=np.zeros(nodes),
+        nodes=np.zeros(nodes, np.int64),
+        sizes=np.zeros(6, np.int64),
+    )
 
 
 def larger(tray: Tray) -> Tray:
@@ -212,7 +229,11 @@ def visit(tree: Any, space: Any, block: int, needed: Any, at_home: bool, asked: 
             if (group >> np.uint64(i)) & np.uint64(1) == np.uint64(0):
                 continue
             if at_home:
-                tray.masks[i] = nearest_in(block - tray.first[r], tray)
+                high = tray.cut[1]
+                if high < 0.0:  # what is left of it, now that there is a threshold
+                    reach = tray.reach[r] + asked.blur[j] + tree.error[block]
+                    high = tray.admit[r] if tree.gram else np.float64(limit_of(tree, reach, 0.0, 0.0))
+                tray.masks[i] = nearest_in(block - tray.first[r], tray.cut[0], high, tray)
                 continue
             q = asked.place[j]
             after = ask.afters[min(q, ask.afters.shape[0] - 1)]
@@ -232,7 +253,7 @@ def limit_of(tree: Any, reach: float, square: float, slack: float) -> Any:
     """Return what a tile compares with, so that nothing within `reach` is lost."""
     if tree.how == SQUARES:
         reach *= reach
-    reach *= 1 + 2e-6
+    reach *= 1 + (tree.codes.shape[1] + 32) * 2.0**-23  # sums of so many terms in float32
     return np.float32(reach - square + slack) if tree.gram else np.float32(reach)
 
 
@@ -256,7 +277,7 @@ def compare(tree: Any, block: int, asked: Asked, first: int, lead: int, count: i
 
 
 @kernel
-def compare_one(tree: Any, block: int, own: Array, limit: float, bounds: Array) -> Any:
+def compare_one(tree: Any, block: int, own: Array, limit: Any, bounds: Array) -> Any:
     """Return the bits of the rows of a block within a limit of one query, by their differences."""
     if tree.how == SQUARES:
         return rows_by_squares(tree.codes[block], own, limit, bounds)
@@ -282,9 +303,9 @@ def let_wait(tree: Any, space: Any, start: int, mask: Any, r: int, tray: Tray) -
 
 
 @kernel
-def refine(tree: Any, space: Any, queries: Any, asked: Asked, first: int, room: Room, ask: Question,
-           tray: Tray) -> None:  # fmt: skip
-    """Estimate what waits."""
+def refine(tree: Any, space: Any, queries: Any, asked: Asked, first: int, known: bool, room: Room,
+           ask: Question, tray: Tray) -> None:  # fmt: skip
+    """Estimate what waits; what is `known` already is not counted again."""
     count, left = tray.sizes[WAIT], 0
     tray.sizes[WAIT] = 0
     if tree.partial.shape[1] > 0:
@@ -299,19 +320,19 @@ def refine(tree: Any, space: Any, queries: Any, asked: Asked, first: int, room: 
         count = left
     for z in range(count):
         r, slot = tray.members[z], tray.slots[z]
-        consider_now(tree, space, queries, asked, first, r, slot, room, ask, tray)
+        consider_now(tree, space, queries, asked, first, r, slot, known, room, ask, tray)
 
 
 @kernel
-def consider_now(tree: Any, space: Any, queries: Any, asked: Asked, first: int, r: int, slot: int, room: Room,
-                 ask: Question, tray: Tray) -> None:  # fmt: skip
+def consider_now(tree: Any, space: Any, queries: Any, asked: Asked, first: int, r: int, slot: int, known: bool,
+                 room: Room, ask: Question, tray: Tray) -> None:  # fmt: skip
     """Estimate an object for a member, and keep it in the pool if it may belong."""
     q = asked.place[first + r]
     if slot == ask.skips[min(q, ask.skips.shape[0] - 1)]:
         return
     if slot <= ask.afters[min(q, ask.afters.shape[0] - 1)]:
         return
-    ask.wholes[q, COST] += 1
+    ask.wholes[q, COST] += not known
     d = estimate_within(space, slot, prepare(space, queries, q, room), tray.admit[r])
     if not d <= tray.admit[r]:
         return
@@ -415,7 +436,9 @@ def begin_group(tree: Any, asked: Asked, first: int, count: int, ask: Question, 
         tray.reach[r] = reach_in_codes(tree, tray.admit[r])
         home = asked.home[first + r]
         if ask.blank.kind == KNN and home >= 0:
-            wanted = min((max(FIRST, ask.k + ROWS) + ROWS - 1) // ROWS if tree.gram else 1 + ask.k // 48, blocks)
+            wanted = min(
+                (max(FIRST, ask.k + ROWS) + ROWS - 1) // ROWS if tree.gram else 1 + ask.k // 48, blocks
+            )
             tray.first[r] = max(0, min(home - (wanted - 1) // 2, blocks - wanted))
             tray.last[r] = tray.first[r] + wanted
 
@@ -427,14 +450,18 @@ def next_blocks(tree: Any, space: Any, queries: Any, asked: Asked, first: int, c
     turn = tray.sizes[TURN]
     r = turn >> 40
     while r < count:
-        done = turn & ((1 << 40) - 1)
-        block = tray.first[r] + done
-        if block < tray.last[r]:
+        done, blocks = turn & ((1 << 40) - 1), tray.last[r] - tray.first[r]
+        if done < 2 * blocks:  # those that are nearest, then those of the others that may belong
             if done == 0:
-                look_about(tree, space, queries, asked, first, r, room, ask, tray)
-            found = min(tray.last[r] - block, ROWS)
+                tray.cut[0], tray.cut[1] = (
+                    -1.0, look_about(tree, space, queries, asked, first, r, room, ask, tray)
+                )  # fmt: skip
+            elif done == blocks:
+                tray.cut[0], tray.cut[1] = tray.cut[1], -1.0
+            found = min(blocks - done % blocks, ROWS)
             for i in range(found):
-                tray.blocks[i], tray.needed[i] = block + i, np.uint64(1) << np.uint64(r)
+                tray.blocks[i] = tray.first[r] + done % blocks + i
+                tray.needed[i] = np.uint64(1) << np.uint64(r)
             tray.sizes[TURN] = turn + found
             return found
         r += 1
@@ -445,8 +472,8 @@ def next_blocks(tree: Any, space: Any, queries: Any, asked: Asked, first: int, c
 
 @kernel
 def look_about(tree: Any, space: Any, queries: Any, asked: Asked, first: int, r: int, room: Room, ask: Question,
-               tray: Tray) -> None:  # fmt: skip
-    """Measure the objects about a member's home, and find up to where as many are as it asks for."""
+               tray: Tray) -> float:  # fmt: skip
+    """Measure the objects about a member's home, and return up to where as many are as it asks for."""
     j, size = first + r, 0
     q = asked.place[j]
     skip, after = ask.skips[min(q, ask.skips.shape[0] - 1)], ask.afters[min(q, ask.afters.shape[0] - 1)]
@@ -483,18 +510,16 @@ def look_about(tree: Any, space: Any, queries: Any, asked: Asked, first: int, r:
                 break
         else:
             low = middle
-    tray.cut[0] = high
-    if tree.gram:  # these will be counted when they are measured again
-        for i in range(size):
-            ask.wholes[q, COST] -= tray.near[i] <= high
+    return high
 
 
 @kernel
-def nearest_in(block: int, tray: Tray) -> Any:
-    """Return the bits of the objects of a block about home that are nearest."""
+def nearest_in(block: int, beyond: float, most: float, tray: Tray) -> Any:
+    """Return the bits of the objects of a block about home whose distances are between two."""
     mask = np.uint64(0)
     for i in range(ROWS):
-        mask |= np.uint64(tray.near[block * ROWS + i] <= tray.cut[0]) << np.uint64(i)
+        d = tray.near[block * ROWS + i]
+        mask |= np.uint64(beyond < d <= most) << np.uint64(i)
     return mask
 
 
@@ -522,7 +547,7 @@ def sweep(tree: Any, space: Any, queries: Any, asked: Asked, room: Room, ask: Qu
                 if more:
                     visit(tree, space, tray.blocks[i], tray.needed[i], at_home, asked, first, ask, tray)
                 if tray.sizes[WAIT] >= WAITING or at_home or not more:
-                    refine(tree, space, queries, asked, first, room, ask, tray)
+                    refine(tree, space, queries, asked, first, at_home and tree.gram, room, ask, tray)
                 if tray.sizes[POOLED] > enough or not more:
                     if balls and more:
                         tray.sizes[CROWDED] = 1

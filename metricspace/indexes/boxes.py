@@ -1,25 +1,31 @@
 """Box tree: vectors in blocks of 64, in nested boxes, with rounded copies to look at first.
 
 Idea
-    A k-d tree of fan-out 64 (Bentley 1975) over the leading principal coordinates puts vectors that are near each
-    other into one block, and each node keeps a tight box for each of its children. A query visits the blocks
-    whose boxes are near enough. There a rounded copy of the vectors, in a few more coordinates and one that holds
-    the length of the rest, gives a lower bound of every distance, for many rows in one step (the VA-file of Weber,
-    Schek, Blott 1998, in vector registers). What is left is measured. Queries of a batch go together, several to
-    a block; see `together`. How vectors become codes, and what their rounding costs, is told in `coding`.
+    A k-d tree of fan-out 64 (Bentley 1975) over the leading principal coordinates puts vectors that are near
+    each other into one block, and each node keeps a tight box for each of its children. A query visits the
+    blocks whose boxes are near enough. There a rounded copy of the vectors, in a few more coordinates and one
+    that holds the length of the rest, gives a lower bound of every distance, for many rows in one step (the
+    VA-file of Weber, Schek, Blott 1998, in vector registers). What is left is measured. Queries of a batch go
+    together, several to a block; see `together`. How vectors become codes, and what their rounding costs, is
+    told in `coding`; what is chosen for the data, in `fitting`.
 
-    Nothing here rests on the triangle inequality, but on norms: the difference in some coordinates is no longer
-    than the whole difference. So the structure takes metrics that are norms after a map of each vector.
+    Nothing here rests on the triangle inequality, but on norms: the difference in some coordinates is no
+    longer than the whole difference. So the structure takes metrics that are norms after a map of each vector.
 
 Arrays
     Node 0 is the root; nodes of one level follow one another, those that hold boxes before the blocks. The
     children of node i are ``first[i]`` up to ``first[i + 1]``; ``boxes[i]`` holds their least and greatest
-    coordinates, ``centres[i]`` the middles of these. Blocks come after all nodes that hold
-    boxes; block b holds slots 64 b to 64 b + 63; ``codes[b]`` are its codes, ``norms[b]`` their squared lengths, ``error[b]`` how far rounding
-    moved any of its rows.
+    coordinates, ``centres[i]`` the middles of these. Blocks come after all nodes that hold boxes; block b
+    holds slots 64 b to 64 b + 63; ``codes[b]`` are its codes, ``norms[b]`` their squared lengths, ``error[b]``
+    how far rounding moved any of its rows.
 
 Invariants
     Every node but the last of each level is full. A box holds the coordinates of all rows below it.
+
+References
+    Bentley, Multidimensional binary search trees used for associative searching, CACM 18, 1975.
+    Weber, Schek, Blott, A quantitative analysis and performance study for similarity-search methods in
+    high-dimensional spaces, VLDB 1998.
 """
 
 from __future__ import annotations
@@ -27,6 +33,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from ..anatomy import Anatomy
 from ..answer import BOUNDS, Answer
@@ -319,10 +326,16 @@ class BoxTree(BaseIndex):
 
     def _refusal(self) -> str:
         other = "VPTree" if "triangle" in self.metric.laws else "LinearScan"
-        return f"BoxTree takes norms of the difference of vectors, and {self.metric.name} is none: use {other}"
+        return (
+            f"BoxTree takes norms of the difference of vectors, and {self.metric.name} is none: use {other}"
+        )
 
     def _swept(self) -> Any:
         return self._tree
+
+    def _vectors(self, objects: Objects) -> npt.NDArray[Any]:
+        assert isinstance(self.metric, OnRows)
+        return self.metric.matrix(objects)
 
     def _build(self, construction: Construction) -> tuple[Boxes, Positions]:
         metric, objects = construction.bound.metric, construction.bound.objects
