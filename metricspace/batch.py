@@ -226,13 +226,15 @@ class Batch:
             tasks[0]()
         else:
             threads.run(tasks, self._cancel, tick)
-        for worker in (*self.workers, *self.sweepers):
-            if worker.room.fault[0]:
-                raise self.bound.complaint(worker.room.fault)
+        for room in [worker.room for worker in self.workers] + [each.room for each in self.sweepers]:
+            if room.fault[0]:
+                raise self.bound.complaint(room.fault)
 
     def _cancel(self) -> None:
-        for worker in (*self.workers, *self.sweepers):
-            worker.stop()
+        for worker in self.workers:
+            worker.desk.wholes[STOP] = 1
+        for sweeper in self.sweepers:
+            sweeper.tray.sizes[SWEEP_STOP] = 1
 
     def costs(self, part: slice = slice(None)) -> dict[str, Any]:
         """Return the columns that every result has."""
@@ -308,10 +310,6 @@ class Worker:
                 self.stopped = status == STOPPED
                 return
 
-    def stop(self) -> None:
-        """Have the kernel return soon."""
-        self.desk.wholes[STOP] = 1
-
     def taken(self) -> tuple[Positions, npt.NDArray[np.float64]]:
         """Return a copy of what the last span found."""
         return self.positions[: self.used[0]].copy(), self.distances[: self.used[0]].copy()
@@ -365,10 +363,6 @@ class Sweeper:
             else:
                 self.positions = np.concatenate([self.positions, np.empty_like(self.positions)])
                 self.distances = np.concatenate([self.distances, np.empty_like(self.distances)])
-
-    def stop(self) -> None:
-        """Have the kernel return soon."""
-        self.tray.sizes[SWEEP_STOP] = 1
 
     def taken(self) -> tuple[Positions, npt.NDArray[np.float64]]:
         """Return a copy of what the last span found."""

@@ -1,8 +1,8 @@
 """Queries that go together: several of them share each block of objects that is brought near.
 
 Idea
-    Queries in one batch are often near to each other. In the order of the block nearest to each, six at a time
-    go through the blocks of a structure. A block's codes are multiplied by those of all six at once, and what
+    Queries in one batch are often near to each other. In the order of the block nearest to each, six at a
+    time go through the blocks of a structure. A block's codes are multiplied by those of all six at once, and what
     comes out, a lower bound of each distance, is compared in the registers in which it is made with what each
     query still admits (`simd.tiles`). The few objects that pass wait until some have come together: their
     rows are fetched meanwhile, then estimated, and what is left in the end is settled by the canonical
@@ -165,7 +165,7 @@ class Question(NamedTuple):
 
 @generic
 def roam(tree: Any, asked: Asked, first: int, tray: Tray) -> Any:
-    """Write the next blocks that may hold answers, and which members need them; return how many, 0 at the end.
+    """Write the next blocks that may hold answers, and who needs them; return how many, 0 at the end.
 
     The members are the queries from `first` on. What is still to be looked at waits in `Tray.nodes`: at first
     node 0 alone.
@@ -212,8 +212,8 @@ def tighten(tree: Any, tray: Tray, r: int, admit: float) -> None:
 
 
 @kernel
-def visit(tree: Any, space: Any, block: int, needed: Any, at_home: bool, asked: Asked, first: int, ask: Question,
-          tray: Tray) -> None:  # fmt: skip
+def visit(tree: Any, space: Any, block: int, needed: Any, at_home: bool, asked: Asked, first: int,
+          ask: Question, tray: Tray) -> None:  # fmt: skip
     """Look at a block for the members that need it; what may belong to them waits."""
     start, stop = block * ROWS, min((block + 1) * ROWS, tree.objects)
     inside = ALL >> np.uint64(ROWS - (stop - start))
@@ -324,8 +324,8 @@ def refine(tree: Any, space: Any, queries: Any, asked: Asked, first: int, known:
 
 
 @kernel
-def consider_now(tree: Any, space: Any, queries: Any, asked: Asked, first: int, r: int, slot: int, known: bool,
-                 room: Room, ask: Question, tray: Tray) -> None:  # fmt: skip
+def consider_now(tree: Any, space: Any, queries: Any, asked: Asked, first: int, r: int, slot: int,
+                 known: bool, room: Room, ask: Question, tray: Tray) -> None:  # fmt: skip
     """Estimate an object for a member, and keep it in the pool if it may belong."""
     q = asked.place[first + r]
     if slot == ask.skips[min(q, ask.skips.shape[0] - 1)]:
@@ -471,8 +471,8 @@ def next_blocks(tree: Any, space: Any, queries: Any, asked: Asked, first: int, c
 
 
 @kernel
-def look_about(tree: Any, space: Any, queries: Any, asked: Asked, first: int, r: int, room: Room, ask: Question,
-               tray: Tray) -> float:  # fmt: skip
+def look_about(tree: Any, space: Any, queries: Any, asked: Asked, first: int, r: int, room: Room,
+               ask: Question, tray: Tray) -> float:  # fmt: skip
     """Measure the objects about a member's home, and return up to where as many are as it asks for."""
     j, size = first + r, 0
     q = asked.place[j]

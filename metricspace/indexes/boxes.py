@@ -10,22 +10,17 @@ Idea
     told in `coding`; what is chosen for the data, in `fitting`.
 
     Nothing here rests on the triangle inequality, but on norms: the difference in some coordinates is no
-    longer than the whole difference. So the structure takes metrics that are norms after a map of each vector.
+    longer than the whole difference. So the structure takes norms, also after a map of each vector.
 
 Arrays
     Node 0 is the root; nodes of one level follow one another, those that hold boxes before the blocks. The
     children of node i are ``first[i]`` up to ``first[i + 1]``; ``boxes[i]`` holds their least and greatest
     coordinates, ``centres[i]`` the middles of these. Blocks come after all nodes that hold boxes; block b
-    holds slots 64 b to 64 b + 63; ``codes[b]`` are its codes, ``norms[b]`` their squared lengths, ``error[b]``
-    how far rounding moved any of its rows.
+    holds slots 64 b to 64 b + 63; ``codes[b]`` are its codes, ``norms[b]`` their squared lengths, and
+    ``error[b]`` is how far rounding moved any of its rows.
 
 Invariants
     Every node but the last of each level is full. A box holds the coordinates of all rows below it.
-
-References
-    Bentley, Multidimensional binary search trees used for associative searching, CACM 18, 1975.
-    Weber, Schek, Blott, A quantitative analysis and performance study for similarity-search methods in
-    high-dimensional spaces, VLDB 1998.
 """
 
 from __future__ import annotations
@@ -363,8 +358,8 @@ class BoxTree(BaseIndex):
         radius = float(np.sqrt(codes.norms.max(initial=0.0))) * (1 + 1e-6)
         return Boxes(
             count, layout.how, layout.gram, pruned, TOGETHER, layout.coded, layout.rest, layout.scale,
-            layout.stretch, plane.sphere, codes.step, codes.middle, radius, rounding(layout), above, layout.mean,
-            layout.axes.astype(np.float32), first, boxes, centres, codes.codes, codes.norms, codes.error,
+            layout.stretch, plane.sphere, codes.step, codes.middle, radius, rounding(layout), above,
+            layout.mean, layout.axes.astype(np.float32), first, boxes, centres, codes.codes, codes.norms, codes.error,
             codes.partial,
         ), order  # fmt: skip
 

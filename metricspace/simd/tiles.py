@@ -77,7 +77,7 @@ def _load(builder: Any, pointer: Any, place: Any, kind: Any) -> Any:
 
 
 def _multiplied(builder: Any, a: Any, b: Any, c: Any) -> Any:
-    """A · b + c, rounded once."""
+    """Return a · b + c, rounded once."""
     name = f"llvm.fma.v{_LANES}f32"
     function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(_FLOATS, [_FLOATS] * 3), name)
     return builder.call(function, [a, b, c])
