@@ -359,8 +359,8 @@ class BoxTree(BaseIndex):
         return Boxes(
             count, layout.how, layout.gram, pruned, TOGETHER, layout.coded, layout.rest, layout.scale,
             layout.stretch, plane.sphere, codes.step, codes.middle, radius, rounding(layout), above,
-            layout.mean, layout.axes.astype(np.float32), first, boxes, centres, codes.codes, codes.norms, codes.error,
-            codes.partial,
+            layout.mean, layout.axes.astype(np.float32), first, boxes, centres, codes.codes, codes.norms,
+            codes.error, codes.partial,
         ), order  # fmt: skip
 
     def _bind(self, objects: Objects, queries: Objects) -> Bound:
