@@ -74,8 +74,10 @@ def clusters() -> Points:
 
 
 def fitted(key: str, points: Points) -> tuple[Any, Watched]:
-    """Return a structure over points, and the metric that it was built with."""
+    """Return a structure over points, and a metric that it was built with, if it takes one of that kind."""
     structure, watched = ms.indexes()[key], Watched()
+    if not structure.suits(watched.metric):
+        return structure("euclidean", seed=SEED).fit(points), watched
     known = structure().params()
     settings = {name: value for name, value in SMALL.items() if name in known}
     objects = [(x, y) for x, y in points.tolist()]
@@ -89,7 +91,8 @@ def draw(key: str, points: Points) -> None:
     regions(left, index, points)
     watched.asked.clear()
     hits = index.knn([QUERY], K)
-    explored(right, points, np.array(watched.asked), hits.distances[0, -1])
+    asked = np.array(watched.asked) if watched.asked else points[hits.positions[0]]  # the answer at least
+    explored(right, points, asked, hits.distances[0, -1])
     right.set_title(f"{K}-NN: {int(hits.cost[0]):,} of {len(points):,} distances")
     figure.savefig(IMAGES / f"{key}.png", pil_kwargs={"optimize": True})
     plt.close(figure)

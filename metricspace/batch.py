@@ -9,14 +9,32 @@ import numpy as np
 import numpy.typing as npt
 
 from . import threads
-from .answer import BALLS, BOUNDS, BROWSE, COST, KNN, PROVEN, REALS, WHOLES, Answer
+from .answer import (
+    BALLS,
+    BOUNDS,
+    BROWSE,
+    COST,
+    COUNT,
+    FOUND,
+    KNN,
+    PAIRS,
+    PROVEN,
+    RANGE,
+    REALS,
+    WHOLES,
+    Answer,
+)
 from .arguments import is_flat, radii_of, whole_number
+from .coding import asked_together
 from .errors import InvalidArgument
 from .ids import Positions
 from .laws import Bound
 from .objects import Objects
 from .progress import shown
+from .simd.tiles import ROWS
 from .space import Room
+from .together import CROWDED, Asked, Question, larger, make_tray, sweep
+from .together import STOP as SWEEP_STOP
 from .traversal import (
     BEST_FIRST,
     DEPTH_FIRST,
@@ -67,6 +85,8 @@ class Batch:
         A count goes no further.
     measure : Scaled, optional
         What to measure with, if not with the metric of the index.
+    alone : bool
+        Whether each query goes by itself even where several might go together.
     """
 
     def __init__(
@@ -86,6 +106,7 @@ class Batch:
         node_reaches: npt.NDArray[np.float64] = _NONE,
         enough: int = _UNLIMITED,
         measure: Scaled | None = None,
+        alone: bool = False,
     ) -> None:
         self.index, self.kind, self.k = index, kind, k
         self.count = len(asked)
@@ -99,7 +120,11 @@ class Batch:
         # radius stays as it is the order does not matter.
         best_first = kind == BROWSE or budget is not None or (kind == KNN and index.order == BEST_FIRST)
         self.order = BEST_FIRST if best_first else DEPTH_FIRST
-        measure = measure or Scaled(index._bind(index._objects, asked))
+        plain = budget is None and eps == 0 and self.masks.size == 0 and len(reaches) == 0 and measure is None
+        together = plain and not alone and enough == _UNLIMITED and kind in (KNN, RANGE, COUNT, PAIRS)
+        self.swept: Any = index._swept() if together else None
+        bind = index._bind if self.swept is None else index._bind_swept
+        measure = measure or Scaled(bind(index._objects, asked))
         self.bound = measure.bound
         nothing = np.zeros(0, np.int64)
         self.blank = Answer(
@@ -111,6 +136,7 @@ class Batch:
         self.positions: Positions = np.full(self.count * k, -1, np.int64)
         self.distances: npt.NDArray[np.float64] = np.full(self.count * k, np.inf)
         self.workers: list[Worker] = []
+        self.sweepers: list[Sweeper] = []
 
     def worker(self, positions: Positions, distances: npt.NDArray[np.float64]) -> Worker:
         """Return a worker that writes into these buffers."""
@@ -124,9 +150,12 @@ class Batch:
 
     def run(self, n_jobs: int | None, progress: bool, begin: int = 0, end: int | None = None) -> None:
         """Answer all queries, or those of a part; a range has the results of the last part then."""
-        self.workers = []
+        self.workers, self.sweepers = [], []
         end = self.count if end is None else end
         jobs = threads.jobs(n_jobs) if self.bound.native else 1
+        if self.swept is not None:
+            self._run_together(jobs, progress, begin, end)
+            return
         size = max(1, min(256, -(-(end - begin) // (4 * jobs))))
         spans = [(first, min(first + size, end)) for first in range(begin, end, size)]
         waiting = spans[::-1]
@@ -153,19 +182,59 @@ class Batch:
             self.positions = np.concatenate([parts[first][0] for first, _ in spans])
             self.distances = np.concatenate([parts[first][1] for first, _ in spans])
 
+    def _run_together(self, jobs: int, progress: bool, begin: int, end: int) -> None:
+        """Answer the queries of a part, several at a time, in the order of the blocks that they are near."""
+        count, members = end - begin, self.swept.together
+        asked = asked_together(self.swept, self.index._vectors(self.bound.asked)[begin:end])
+        asked.place[:] += begin
+        size = max(-(-count // (8 * jobs * members)), 1) * members
+        size = min(size, max(1024 // members, 1) * members)
+        spans = [(first, min(first + size, count)) for first in range(0, count, size)]
+        waiting = spans[::-1]
+        parts: dict[int, tuple[Positions, npt.NDArray[np.float64]]] = {}
+
+        def work() -> None:
+            worker = Sweeper(self, asked)
+            self.sweepers.append(worker)
+            while waiting and not worker.stopped:
+                try:
+                    first, last = waiting.pop()
+                except IndexError:  # another worker was quicker
+                    break
+                worker.answer(first, last)
+                if self.kind in BALLS:
+                    parts[first] = worker.taken()
+
+        with shown(self.index.key, self.count, progress) as show:
+            done: Callable[[], None] | None = (lambda: show(end - size * len(waiting))) if progress else None
+            self.drive([work] * min(jobs, len(spans)), done)
+        if self.kind in BALLS and parts:
+            positions = np.concatenate([parts[first][0] for first, _ in spans])
+            distances = np.concatenate([parts[first][1] for first, _ in spans])
+            # From the order in which they went to that in which they were asked.
+            found = self.wholes[asked.place, FOUND]
+            starts = np.cumsum(found) - found
+            places = np.empty(count, np.int64)
+            places[asked.place - begin] = np.arange(count)
+            found, starts = found[places], starts[places]
+            gathered = np.repeat(starts - (np.cumsum(found) - found), found) + np.arange(len(positions))
+            self.positions, self.distances = positions[gathered], distances[gathered]
+
     def drive(self, tasks: list[Callable[[], None]], tick: Callable[[], None] | None) -> None:
         """Run tasks to the end, here if they are few and cannot run long, and raise what went wrong."""
         if self.bound.native and len(tasks) == 1 and self.count <= 4:
             tasks[0]()
         else:
             threads.run(tasks, self._cancel, tick)
-        for worker in self.workers:
-            if worker.room.fault[0]:
-                raise self.bound.complaint(worker.room.fault)
+        for room in [worker.room for worker in self.workers] + [each.room for each in self.sweepers]:
+            if room.fault[0]:
+                raise self.bound.complaint(room.fault)
 
     def _cancel(self) -> None:
         for worker in self.workers:
             worker.desk.wholes[STOP] = 1
+        for sweeper in self.sweepers:
+            sweeper.tray.sizes[SWEEP_STOP] = 1
 
     def costs(self, part: slice = slice(None)) -> dict[str, Any]:
         """Return the columns that every result has."""
@@ -247,3 +316,53 @@ class Worker:
     def frontier(self) -> float:
         """Return the least bound of what is waiting."""
         return float(self.desk.keys[0]) if self.desk.wholes[SIZE] else np.inf
+
+
+class Sweeper:
+    """One thread's memory for queries that go together."""
+
+    def __init__(self, batch: Batch, asked: Asked) -> None:
+        self.batch, self.asked = batch, asked
+        self.room: Room = batch.bound.room()
+        members, k = batch.swept.together, batch.k
+        self.tray = make_tray(members, k, 2 * members * (k + 128), 8 * ROWS)
+        nothing = 1024 if batch.kind in BALLS else 0
+        own = batch.kind == KNN
+        self.positions = batch.positions if own else np.zeros(nothing, np.int64)
+        self.distances = batch.distances if own else np.zeros(nothing)
+        self.used = np.zeros(1, np.int64)
+        self.stopped = False
+
+    def answer(self, first: int, last: int) -> None:
+        """Answer the queries from one place to another, in the order in which they go."""
+        batch, bound = self.batch, self.batch.bound
+        span = np.array([first, last])
+        self.used[0] = 0
+        while True:
+            ask = Question(
+                batch.blank, batch.radii, batch.skips, batch.afters, self.positions, self.distances,
+                batch.wholes, batch.k,
+            )  # fmt: skip
+            status = sweep(
+                batch.swept,
+                bound.space,
+                bound.queries,
+                self.asked,
+                self.room,
+                ask,
+                span,
+                self.used,
+                self.tray,
+            )
+            if status != MORE_RESULTS:
+                self.stopped = status == STOPPED
+                return
+            if self.tray.sizes[CROWDED]:
+                self.tray = larger(self.tray)
+            else:
+                self.positions = np.concatenate([self.positions, np.empty_like(self.positions)])
+                self.distances = np.concatenate([self.distances, np.empty_like(self.distances)])
+
+    def taken(self) -> tuple[Positions, npt.NDArray[np.float64]]:
+        """Return a copy of what the last span found."""
+        return self.positions[: self.used[0]].copy(), self.distances[: self.used[0]].copy()

@@ -18,7 +18,7 @@ import numpy as np
 from .kernels import Array, kernel
 
 # What excluded a region or an object, as places of a tally.
-SHRUNK, OWN, OBJECT_PIVOT, RANGE_PIVOT, DOUBLE_PIVOT, PLANAR, PTOLEMAIC, SIMPLEX = range(8)
+SHRUNK, OWN, OBJECT_PIVOT, RANGE_PIVOT, DOUBLE_PIVOT, PLANAR, PTOLEMAIC, SIMPLEX, BOX, CODES = range(10)
 REASONS = (
     "a radius that shrank",
     "the metric's own bound",
@@ -28,6 +28,8 @@ REASONS = (
     "planar",
     "Ptolemaic",
     "simplex",
+    "box",
+    "codes",
 )
 
 

@@ -124,6 +124,14 @@ class BaseIndex(Searchable):
         """Return the radii of the balls that cover regions, if the structure keeps them."""
         return np.zeros(0)
 
+    def _refusal(self) -> str:
+        """Return why the structure does not take the metric, and what to do."""
+        other = "LAESA" if "triangle" in self.metric.laws else "LinearScan"
+        return (
+            f"{type(self).__name__} prunes by the law {self.needs!r}, which {self.metric.name} does not "
+            f"declare: use {other}, or declare it if it holds, Metric(function, {self.needs}=True)"
+        )
+
     # Building.
 
     def fit(
@@ -155,11 +163,7 @@ class BaseIndex(Searchable):
             an index that was built before is left as it was.
         """
         if not self.suits(self.metric):
-            other = "LAESA" if "triangle" in self.metric.laws else "LinearScan"
-            raise NotAMetric(
-                f"{type(self).__name__} prunes by the law {self.needs!r}, which {self.metric.name} does not "
-                f"declare: use {other}, or declare it if it holds, Metric(function, {self.needs}=True)"
-            )
+            raise NotAMetric(self._refusal())
         if reverse is not None:
             reverse = whole_number("reverse", reverse, 1)
         container = self.metric.objects(objects)
@@ -211,9 +215,16 @@ class BaseIndex(Searchable):
             )
 
     def _bind(self, objects: Objects, queries: Objects) -> Bound:
+        return self._bind_swept(objects, queries)
+
+    def _bind_swept(self, objects: Objects, queries: Objects) -> Bound:
         return self.metric.bind(
             objects, queries, own_kernels=self.specialised and self.metric.hot, scan=self.scans
         )
+
+    def _bind_by_address(self, objects: Objects, queries: Objects) -> Bound:
+        """Make objects and queries ready for kernels that are compiled for no metric."""
+        return self.metric.bind(objects, queries)
 
     def _fitted(self) -> None:
         if self._tree is None:

@@ -21,12 +21,14 @@ from .kernels import COMPILED, Array, fast_kernel
 from .laws import Laws, Metric, summing
 from .objects import Objects, Rows
 from .simd.sums import greatest_magnitude, sum_of_magnitudes, sum_of_squares
+from .simd.tiles import prefetch
 from .space import (
     Room,
     RowQuery,
     distance,
     estimate,
     estimate_within,
+    fetch,
     fill_distances,
     make_room,
     prepare,
@@ -95,6 +97,11 @@ def _(space: EuclideanSpace, i: int, query: Any) -> float:
 @estimate_within.of(EuclideanSpace)
 def _(space: EuclideanSpace, i: int, query: Any, limit: float) -> float:
     return estimate(space, i, query)
+
+
+@fetch.of(EuclideanSpace)
+def _(space: EuclideanSpace, slot: int) -> None:
+    prefetch(space.rows, slot)
 
 
 @settle.of(EuclideanSpace)

@@ -55,6 +55,22 @@ class Searchable:
         """Make objects and queries ready for the kernels of this structure."""
         raise NotImplementedError
 
+    def _bind_by_address(self, objects: Objects, queries: Objects) -> Bound:
+        """Make objects and queries ready for kernels that are compiled for no metric."""
+        raise NotImplementedError
+
+    def _bind_swept(self, objects: Objects, queries: Objects) -> Bound:
+        """Make objects and queries ready for the kernels through which queries go together."""
+        raise NotImplementedError
+
+    def _swept(self) -> Any:
+        """Return the arrays through which queries go together, None if each goes by itself."""
+        return None
+
+    def _vectors(self, objects: Objects) -> npt.NDArray[Any]:
+        """Return objects as the rows that `_swept` is of."""
+        raise NotImplementedError
+
     def _desk(self) -> Desk:
         """Return the working memory that a search of this structure needs."""
         raise NotImplementedError
@@ -323,9 +339,9 @@ class Searchable:
         """
         asked, _ = self._asked([query], None)
         if radius is None:
-            batch = Batch(self, asked, KNN, whole_number("k", k, 1), np.inf)
+            batch = Batch(self, asked, KNN, whole_number("k", k, 1), np.inf, alone=True)
         else:
-            batch = Batch(self, asked, RANGE, 0, radius)
+            batch = Batch(self, asked, RANGE, 0, radius, alone=True)
         batch.run(1, False)
         return Explanation.of(self.n_objects, int(batch.wholes[0, COST]), batch.workers[0].desk)
 

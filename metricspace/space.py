@@ -133,6 +133,11 @@ def home(space: Any, query: Any) -> Any:
 
 
 @generic
+def fetch(space: Any, i: int) -> Any:
+    """Have object `i`, which will be measured soon, brought near, if that can be done."""
+
+
+@generic
 def settle(space: Any, i: int, query: Any, estimated: float) -> Any:
     """Return the canonical distance of object `i`, whose estimate is known."""
 
@@ -195,6 +200,11 @@ def _(space: Any, first: int, query: Any, limit: float, out: Array, places: Arra
 @home.of(object)
 def _(space: Any, query: Any) -> int:
     return 0
+
+
+@fetch.of(object)
+def _(space: Any, i: int) -> None:
+    pass
 
 
 @settle.of(object)

@@ -3,6 +3,7 @@
 from .aesa import AESA
 from .bisector import BisectorTree
 from .bktree import BKTree
+from .boxes import BoxTree
 from .clusters import ListOfClusters
 from .covertree import CoverTree
 from .dindex import DIndex
@@ -37,6 +38,7 @@ __all__ = [
     "TLAESA",
     "BKTree",
     "BisectorTree",
+    "BoxTree",
     "CoverTree",
     "DIndex",
     "DistalSAT",

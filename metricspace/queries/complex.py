@@ -325,7 +325,9 @@ class Known:
         if begun or len(due) * WORTH_A_SEARCH <= objects:
             slots, distances = due, self._refiner.distances(row, due, self.reaches[row])
         else:
-            batch = Batch(self.index, self.asked.take(np.array([row])), PAIRS, 0, self.reaches[row])
+            batch = Batch(
+                self.index, self.asked.take(np.array([row])), PAIRS, 0, self.reaches[row], alone=True
+            )
             if len(due) < objects:
                 batch.masks = np.zeros((1, objects), np.uint8)
                 batch.masks[0, due] = 1

@@ -1,0 +1,328 @@
+"""Vectors as boxes and codes see them: turned, cut into blocks of 64, and rounded.
+
+Idea
+    Distances do not change when vectors are centred and turned. In the principal axes a few coordinates hold
+    most of a distance, and the length of all that is left over, as one more coordinate, bounds the rest: the
+    distance of such rows is at most that of the vectors. Rows are rounded to whole numbers, and how far that
+    moves a row is measured, not estimated: the greatest such `error` of each block is kept, and every bound
+    gives way by it. Queries are turned in float32, whose rounding has a bound (Higham, Accuracy and Stability
+    of Numerical Algorithms, section 3.1), and rounded likewise.
+
+    Norms other than L2 change when vectors are turned. Then the axes are columns of the vectors themselves,
+    those that vary most, and differences are compared instead of products.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .kernels import Array, generic, kernel
+from .simd.tiles import BYTES, MAGNITUDES, OFFSET, ROWS, SQUARES, TOGETHER
+from .space import (
+    Room,
+    TwiceQuery,
+    at_least,
+    distance,
+    estimate,
+    estimate_within,
+    prepare,
+    settle,
+    within,
+)
+from .together import Asked, home_of
+
+Reals = npt.NDArray[np.float64]
+
+CHUNK = 1 << 21  # numbers that are turned at once
+_LARGEST_HALF = 32_000.0  # length of a row of codes of 16 bits: products stay in 32
+_FAR = 1e6  # queries beyond so many times the reach of the data are as good as infinitely far
+
+
+class Layout(NamedTuple):
+    """How vectors become coordinates."""
+
+    how: int  # how differences are joined
+    gram: bool  # whether codes are multiplied, or else subtracted
+    rotated: bool  # whether axes are other than those of the vectors
+    mean: Array
+    axes: Array  # (dimensions of vectors, boxes' coordinates + codes' + those of the second look)
+    boxed: int  # coordinates of boxes
+    coded: int  # coordinates of codes, without the rest
+    rest: bool  # whether the length of the rest is a coordinate
+    partial: int  # coordinates of the second look
+    scale: float  # coordinates are so many times the distances
+    stretch: float  # and no more than so many times, where the norm is another
+
+
+@kernel
+def centre(rows: Array, mean: Array, scale: float, out: Array) -> None:
+    """Write rows without their mean, scaled; what would leave float32 becomes as large as it can be."""
+    for i in range(rows.shape[0]):
+        for k in range(rows.shape[1]):
+            value = (np.float64(rows[i, k]) - mean[k]) * scale
+            out[i, k] = min(max(value, -1e30), 1e30)
+
+
+def chunks(count: int, width: int) -> list[slice]:
+    """Return spans of rows, whole blocks, of about so many numbers as are turned at once."""
+    size = max(CHUNK // max(width, 1) // ROWS, 1) * ROWS
+    return [slice(first, min(first + size, count)) for first in range(0, count, size)]
+
+
+def coordinates(layout: Layout, rows: npt.NDArray[Any]) -> tuple[Reals, Reals, Reals]:
+    """Return some rows in all coordinates, the rest of each, and how wrong these are, in float64."""
+    centred = np.empty(rows.shape)
+    centre(rows, layout.mean, layout.scale, centred)
+    turned = centred @ layout.axes
+    whole = np.einsum("ij,ij->i", centred, centred)
+    wrong, dimensions = len(layout.mean) * 2.0**-51, layout.axes.shape[1]
+    if not layout.rest:
+        return turned, np.zeros(len(rows)), wrong * np.sqrt(dimensions * whole)
+    coded = turned[:, layout.boxed : layout.boxed + layout.coded]
+    rest = np.sqrt(np.maximum(whole - np.einsum("ij,ij->i", coded, coded), 0.0))
+    return turned, rest, np.sqrt((wrong + dimensions * wrong * wrong) * whole)
+
+
+# --- codes of rows -----------------------------------------------------------------------------------
+
+
+@kernel
+def encode_rows(how: int, rows: Array, first: int, step: float, noise: Array, codes: Array, norms: Array,
+                error: Array) -> None:  # fmt: skip
+    """Write the codes of rows of coordinates, from a block on; ``step`` is that of whole numbers, else 0.
+
+    ``noise`` is how wrong each row's coordinates are already.
+    """
+    each = codes.shape[3]
+    for i in range(rows.shape[0]):
+        block, j = first + i // ROWS, i % ROWS
+        wrong, square = 0.0, 0.0
+        for k in range(rows.shape[1]):
+            value = rows[i, k]
+            if step > 0.0:
+                whole = np.rint(value / step)
+                near = whole * step
+                codes[block, k // each, j, k % each] = whole + (OFFSET if codes.itemsize == 1 else 0)
+            else:
+                codes[block, k // each, j, k % each] = value
+                near = np.float64(codes[block, k // each, j, k % each])
+            square += near * near
+            apart = abs(near - value)
+            if how == SQUARES:
+                wrong += apart * apart
+            elif how == MAGNITUDES:
+                wrong += apart
+            else:
+                wrong = max(wrong, apart)
+        norms[block, j] = square
+        if how == SQUARES:
+            wrong = np.sqrt(wrong)
+        error[block] = max(error[block], np.float64(wrong * (1 + 1e-6) + noise[i]))
+
+
+# --- codes of queries --------------------------------------------------------------------------------
+
+
+@kernel
+def encode_query(tree: Any, row: Array, turned: Array, j: int, asked: Asked) -> None:
+    """Write a query's codes into place `j`, from its centred row and its coordinates, both in float32."""
+    boxed, coded, each = tree.boxes.shape[1], tree.coded, tree.codes.shape[3]
+    length = 0.0
+    for k in range(row.shape[0]):
+        length += np.float64(row[k]) * np.float64(row[k])
+    length = np.sqrt(length)
+    wrong = tree.rounding * length + 1e-30
+    vague = not length < _FAR
+    asked.away[j] = np.inf if vague else wrong
+    for k in range(boxed):
+        asked.at[j, k] = 0.0 if vague else turned[k]
+    for k in range(asked.partial.shape[1]):
+        asked.partial[j, k] = 0.0 if vague else turned[boxed + coded + k]
+    asked.vague[j] = np.inf if vague else wrong + 2.0**-23 * tree.radius
+    own = turned[boxed : boxed + coded]
+    square = peak = 0.0
+    for k in range(coded):
+        square += np.float64(own[k]) * np.float64(own[k])
+        peak = max(peak, abs(np.float64(own[k])))
+    rest = unsure = 0.0
+    if tree.rest:
+        # The row and its coordinates are rounded, so the rest lies between two bounds.
+        whole, part = length * 2.0**-22, np.sqrt(square)
+        most = max((length + whole) ** 2 - max(part - wrong, 0.0) ** 2, 0.0)
+        least = max((length - whole) ** 2 - (part + wrong) ** 2, 0.0)
+        rest = (np.sqrt(most) + np.sqrt(least)) / 2
+        unsure = (np.sqrt(most) - np.sqrt(least)) / 2 + 1e-12 * length
+        rest -= tree.middle
+        peak = max(peak, abs(rest))
+        square += rest * rest
+    step = 0.0
+    if each == 4:
+        step = peak / 127.0
+    elif each == 2:
+        step = np.sqrt(square) / _LARGEST_HALF
+    lost = total = norm = 0.0
+    codes = asked.codes[j]
+    for k in range(codes.shape[0]):
+        value = 0.0
+        if k < coded:
+            value = np.float64(own[k])
+        elif k == coded and tree.rest:
+            value = rest
+        if vague:
+            value = 0.0
+        near = value
+        if step > 0.0:
+            whole = np.rint(value / step)
+            codes[k] = whole
+            near = whole * step
+            total += whole
+        else:
+            codes[k] = value
+            near = np.float64(codes[k])
+        lost += (near - value) ** 2 if tree.how == SQUARES else abs(near - value)
+        norm += near * near
+    asked.bias[j] = -OFFSET * total if each == 4 else 0.0
+    asked.factor[j] = -2.0 * tree.step * step if step > 0.0 else -2.0
+    asked.square[j] = norm
+    if tree.how == SQUARES:
+        lost = np.sqrt(lost)
+        wrong = np.sqrt(wrong * wrong + unsure * unsure)
+    asked.blur[j] = np.inf if vague else (lost + wrong) * (1 + 1e-6)
+    units = 16.0 if each > 1 else 16.0 + codes.shape[0]
+    asked.slack[j] = units * 2.0**-24 * (tree.radius + np.sqrt(norm)) ** 2 + 1e-30
+
+
+@kernel
+def find_homes(tree: Any, turned: Array, homes: Array, first: int, last: int, bounds: Array) -> None:
+    """Write the block nearest to each of some queries."""
+    for i in range(first, last):
+        homes[i] = home_of(tree, turned[i], bounds)
+
+
+@kernel
+def encode_queries(tree: Any, rows: Array, turned: Array, order: Array, first: int, last: int,
+                   asked: Asked) -> None:  # fmt: skip
+    """Write some queries, in their order, as they go."""
+    for j in range(first, last):
+        q = order[j]
+        asked.place[j] = q
+        encode_query(tree, rows[q], turned[q], j, asked)
+
+
+def turned(tree: Any, rows: npt.NDArray[Any]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Return queries centred and in all coordinates of a structure, in float32."""
+    centred = np.empty(rows.shape, np.float32)
+    centre(rows, tree.mean, tree.scale, centred)
+    return centred, centred @ tree.axes if tree.axes.shape[1] else centred
+
+
+def asked_together(tree: Any, rows: npt.NDArray[Any]) -> Asked:
+    """Return queries in the order in which they go: by the block that is nearest to each."""
+    centred, coordinates_of = turned(tree, rows)
+    homes = np.empty(len(rows), np.int64)
+    find_homes(tree, coordinates_of, homes, 0, len(rows), np.empty(ROWS, np.float32))
+    order = np.argsort(homes, kind="stable")
+    asked = blank_asked(tree, len(rows))
+    asked.home[:] = homes[order]
+    encode_queries(tree, centred, coordinates_of, order, 0, len(rows), asked)
+    return asked
+
+
+def blank_asked(tree: Any, count: int) -> Asked:
+    """Return room for so many queries."""
+    padded = count + TOGETHER
+    kind = {4: np.int8, 2: np.int16, 1: np.float32}[tree.codes.shape[3]]
+    sums = np.float32 if kind is np.float32 else np.int32
+    return Asked(
+        np.zeros(count, np.int64), np.full(count, -1),
+        np.zeros((padded, tree.boxes.shape[1]), np.float32), np.zeros(padded),
+        np.zeros((padded, tree.codes.shape[1] * tree.codes.shape[3]), kind), np.zeros(padded),
+        np.zeros(padded, sums), np.zeros(padded, np.float32), np.zeros(padded), np.zeros(padded),
+        np.zeros((padded, tree.partial.shape[1]), np.float32), np.zeros(padded),
+    )  # fmt: skip
+
+
+def code_width(gram: bool, coded: int) -> int:
+    """Return how many codes fill 32 bits on this machine."""
+    if not gram:
+        return 1
+    return 4 if BYTES else 2
+
+
+def rounding(layout: Layout) -> float:
+    """Return how wrong a query's coordinates in float32 are, as a part of its length."""
+    most = max(layout.coded, layout.boxed, layout.partial)
+    if not layout.rotated:
+        return 2.0**-22 * float(np.sqrt(most))
+    return (len(layout.mean) + 4) * 2.0**-24 * float(np.sqrt(most)) * 1.01
+
+
+# --- one query at a time -----------------------------------------------------------------------------
+
+
+class Placed(NamedTuple):
+    """A space whose queries have coordinates."""
+
+    own: Any
+    asked: Asked
+
+
+class PlacedQuery(NamedTuple):
+    """A query prepared for its own space, and which of those with coordinates it is."""
+
+    own: Any
+    asked: Asked
+    place: int
+
+
+@prepare.of(Placed)
+def _(space: Placed, queries: Placed, i: int, room: Room) -> Any:
+    return PlacedQuery(prepare(space.own, queries.own, i, room), queries.asked, i)
+
+
+@distance.of(Placed)
+def _(space: Placed, i: int, query: Any) -> float:
+    return distance(space.own, i, query.own)
+
+
+@within.of(Placed)
+def _(space: Placed, i: int, query: Any, limit: float) -> float:
+    return within(space.own, i, query.own, limit)
+
+
+@at_least.of(Placed)
+def _(space: Placed, i: int, query: Any) -> float:
+    return at_least(space.own, i, query.own)
+
+
+@estimate.of(Placed)
+def _(space: Placed, i: int, query: Any) -> float:
+    return estimate(space.own, i, query.own)
+
+
+@estimate_within.of(Placed)
+def _(space: Placed, i: int, query: Any, limit: float) -> float:
+    return estimate_within(space.own, i, query.own, limit)
+
+
+@settle.of(Placed)
+def _(space: Placed, i: int, query: Any, estimated: float) -> float:
+    return settle(space.own, i, query.own, estimated)
+
+
+@generic
+def with_place(query: Any) -> Any:
+    """Return the query that has coordinates, of one or of two metrics."""
+
+
+@with_place.of(PlacedQuery)
+def _(query: PlacedQuery) -> Any:
+    return query
+
+
+@with_place.of(TwiceQuery)
+def _(query: TwiceQuery) -> Any:
+    return query.built

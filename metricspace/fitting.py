@@ -1,0 +1,397 @@
+"""How vectors are fitted into boxes and codes: their axes, their order, and how much of them is coded.
+
+What is best depends on the data, so it is measured: for about a hundred rows the distance of the tenth
+neighbour is found, then how many blocks their boxes leave, and how many rows so many coordinates leave. What
+each costs, in nanoseconds, is known well enough; the least sum decides.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .coding import Layout, Reals, centre, chunks, code_width, coordinates, encode_rows
+from .construction import Construction
+from .ids import Positions
+from .kernels import Array, kernel
+from .metrics.directions import ArcSpace
+from .norms import ChebyshevSpace, ManhattanSpace, MinkowskiSpace
+from .simd.tiles import GREATEST, MAGNITUDES, OFFSET, ROWS, SQUARES
+
+SAMPLE = 65_536  # rows from which the axes are found
+ASKED = 100  # rows that are asked for their neighbours
+NEIGHBOURS = 10
+COMPARED = 16_384  # rows with which they are compared, coordinate by coordinate
+BOXED = 8  # coordinates of boxes
+FEW = 4  # up to so many coordinates, rows are compared by differences
+PRUNED = 0.7  # boxes that leave more of the blocks are not looked at
+NOWHERE = 1e15  # the centre of a child that does not exist
+
+# Nanoseconds, about.
+_MULTIPLIED, _SUBTRACTED = 0.003, 0.05  # a code of a row, a coordinate
+_FETCHED, _MEASURED = 25.0, 0.15  # a row, and each of its numbers
+
+
+def principal_axes(sample: Reals) -> Reals:
+    """Return the directions in which some centred rows vary, those in which they vary most first."""
+    _, axes = np.linalg.eigh(sample.T @ sample)
+    return np.ascontiguousarray(axes[:, ::-1])
+
+
+def stirred(axes: Reals, seed: int) -> Reals:
+    """Return axes turned at random among themselves, so that no coordinate is much longer than the others."""
+    width = axes.shape[1]
+    turn, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((width, width)))
+    return axes @ turn
+
+
+@kernel
+def reach_of_rows(rows: Array, mean: Array) -> float:
+    """Return the greatest difference of a row from the mean, in any dimension."""
+    greatest = 0.0
+    for i in range(rows.shape[0]):
+        for k in range(rows.shape[1]):
+            greatest = max(greatest, abs(np.float64(rows[i, k]) - mean[k]))
+    return greatest
+
+
+# --- blocks ------------------------------------------------------------------------------------------
+
+
+@kernel
+def unit_of(blocks: int) -> int:
+    """Return of how many blocks the parts of a division are multiples: whole nodes of the tree."""
+    unit = 1
+    while unit * ROWS < blocks:
+        unit *= ROWS
+    return unit
+
+
+@kernel
+def divide_into_blocks(keys: Array, order: Array, todo: Array, state: Array, patience: int) -> bool:
+    """Reorder rows so that every 64 that follow one another are near each other (Bentley 1975).
+
+    Spans are divided about in the middle of the coordinate that varies most. ``todo`` holds the spans that
+    are left, ``state`` their number and how many rows are done.
+    """
+    width, worked = keys.shape[1], 0
+    while state[0] > 0 and worked < patience:
+        state[0] -= 1
+        start, stop = todo[state[0], 0], todo[state[0], 1]
+        blocks = (stop - start + ROWS - 1) // ROWS
+        if blocks <= 1:
+            state[1] += stop - start
+            continue
+        widest, axis = -1.0, 0
+        for k in range(width):
+            total = squares = 0.0
+            shift = np.float64(keys[start, k])
+            for i in range(start, stop):
+                value = np.float64(keys[i, k]) - shift
+                total += value
+                squares += value * value
+            varies = squares - total * total / (stop - start)
+            if varies > widest:
+                widest, axis = varies, k
+        unit = unit_of(blocks)
+        middle = start + max((blocks + unit) // (2 * unit), 1) * unit * ROWS
+        select_rows(keys, order, axis, start, stop, middle)
+        worked += width * (stop - start)
+        todo[state[0], 0], todo[state[0], 1] = middle, stop
+        todo[state[0] + 1, 0], todo[state[0] + 1, 1] = start, middle
+        state[0] += 2
+    return state[0] == 0
+
+
+@kernel
+def select_rows(keys: Array, order: Array, axis: int, start: int, stop: int, middle: int) -> None:
+    """Reorder rows of keys so that those least in one column come before the middle (Hoare 1961)."""
+    low, high = start, stop - 1
+    while low < high:
+        pivot = keys[(low + high) // 2, axis]
+        i, j = low, high
+        while i <= j:
+            while keys[i, axis] < pivot:
+                i += 1
+            while keys[j, axis] > pivot:
+                j -= 1
+            if i <= j:
+                for k in range(keys.shape[1]):
+                    keys[i, k], keys[j, k] = keys[j, k], keys[i, k]
+                order[i], order[j] = order[j], order[i]
+                i += 1
+                j -= 1
+        if middle <= j:
+            high = j
+        elif middle >= i:
+            low = i
+        else:
+            return
+
+
+def nested(least: Any, most: Any) -> tuple[Any, int, Any, Any]:
+    """Return where children begin, the first node above blocks, and the boxes and centres of all children."""
+    levels, width = [], least.shape[1]
+    below = len(least)
+    while True:
+        nodes = -(-below // ROWS)
+        padded = np.full((2, nodes * ROWS, width), np.float32(NOWHERE))
+        padded[0, :below], padded[1, :below] = least, most
+        boxes = padded.reshape(2, nodes, ROWS, width).transpose(1, 3, 0, 2)
+        levels.append((below, np.ascontiguousarray(boxes)))
+        if nodes == 1:
+            break
+        edges = np.arange(0, below, ROWS)
+        least, most = np.minimum.reduceat(least, edges), np.maximum.reduceat(most, edges)
+        below = nodes
+    levels.reverse()
+    boxes = np.concatenate([held for _, held in levels])
+    first, number = [], 1
+    for below, _ in levels:
+        first.append(np.arange(number, number + below, ROWS))
+        number += below
+    lowest_inner = len(boxes) - len(levels[-1][1])
+    centres = np.ascontiguousarray((boxes[:, :, 0] / 2 + boxes[:, :, 1] / 2)[..., None])
+    return np.concatenate([*first, [number]]), lowest_inner, boxes, centres
+
+
+# --- the choice --------------------------------------------------------------------------------------
+
+
+class Plane(NamedTuple):
+    """What the kind of metric says: how differences are joined, and how coordinates come about."""
+
+    how: int
+    gram: bool
+    rotated: bool
+    stretch: float
+    sphere: float
+    scale: float
+    mean: Reals
+    axes: Reals  # all directions, those in which the data vary most first
+
+
+def plane_of(space: Any, rows: npt.NDArray[Any], seed: int) -> Plane:
+    """Return what holds for all rows of a space."""
+    count, width = rows.shape
+    chosen = np.random.default_rng(seed).choice(count, min(count, SAMPLE), replace=False)
+    sample = np.asarray(rows[np.sort(chosen)], np.float64)
+    mean = sample.mean(axis=0)
+    greatest = max(reach_of_rows(rows[part], mean) for part in chunks(count, width))
+    scale = 2.0 ** -float(np.clip(np.floor(np.log2(greatest)), -900, 900)) if greatest > 0 else 1.0
+    sample = (sample - mean) * scale
+    how = {ManhattanSpace: MAGNITUDES, ChebyshevSpace: GREATEST}.get(type(space), SQUARES)
+    stretch = 1.0
+    if isinstance(space, MinkowskiSpace) and space.p > 2:  # by the inequality of power means
+        stretch = float(width) ** (0.5 - 1 / space.p)
+    sphere = float(space.radius) if isinstance(space, ArcSpace) else 0.0
+    gram = how == SQUARES and width > FEW
+    rotated = gram and width > BOXED
+    if rotated:
+        axes = principal_axes(sample)
+    else:
+        axes = np.eye(width)[:, np.argsort(-sample.var(axis=0), kind="stable")]
+    return Plane(how, gram, rotated, stretch, sphere, scale, mean, axes)
+
+
+def place_rows(plane: Plane, rows: npt.NDArray[Any], random: np.random.Generator, most: int) -> Reals:
+    """Return some of the rows, drawn at random, centred and scaled."""
+    chosen = rows[np.sort(random.choice(len(rows), most, replace=False))]
+    placed = np.empty(chosen.shape)
+    centre(chosen, plane.mean, plane.scale, placed)
+    return placed
+
+
+def neighbours_of(plane: Plane, rows: npt.NDArray[Any], asked: Reals) -> Reals:
+    """Return about how far the tenth neighbour of each of some rows is, in coordinates."""
+    count, width = rows.shape
+    best = np.full((len(asked), NEIGHBOURS + 1), np.inf)
+    for part in chunks(count, width + len(asked)):
+        here = np.empty(rows[part].shape)
+        centre(rows[part], plane.mean, plane.scale, here)
+        apart = pairwise(plane.how, asked, here)
+        apart = np.concatenate([best, apart], axis=1)
+        best = np.partition(apart, NEIGHBOURS, axis=1)[:, : NEIGHBOURS + 1]
+    return best.max(axis=1)  # each is its own first neighbour
+
+
+def pairwise(how: int, x: Reals, y: Reals) -> Reals:
+    """Return the distances of rows, about."""
+    if how == SQUARES:
+        squares = np.einsum("ij,ij->i", x, x)[:, None] + np.einsum("ij,ij->i", y, y) - 2 * x @ y.T
+        return np.sqrt(np.maximum(squares, 0.0))
+    apart = np.zeros((len(x), len(y)))
+    for a, b in zip(x.T, y.T):
+        each = np.abs(a[:, None] - b)
+        apart = apart + each if how == MAGNITUDES else np.maximum(apart, each)
+    return apart
+
+
+class Choice(NamedTuple):
+    """How much of a row is coded, in coordinates."""
+
+    coded: int
+    partial: int
+
+
+def chosen_codes(plane: Plane, asked: Reals, others: Reals, radii: Reals, scanned: float) -> Choice:
+    """Return the choice of least cost for queries like those asked, that see so much of all rows."""
+    width = plane.axes.shape[1]
+    sizes = [m for m in (4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512) if m < width] + [width]
+    if not plane.gram or width <= BOXED:
+        sizes = [m for m in sizes if m <= 64 or m == width]
+    x, y = asked @ plane.axes, others @ plane.axes
+    left: dict[
+        int, tuple[float, float]
+    ] = {}  # by coordinates: the share of rows that codes leave, and floats
+    joined = np.zeros((len(x), len(y)))
+    whole_x, whole_y = (np.einsum("ij,ij->i", side, side) for side in (x, y))
+    part_x, part_y = np.zeros(len(x)), np.zeros(len(y))
+    done = 0
+    for size in sizes:
+        a, b = x[:, done:size], y[:, done:size]
+        apart = pairwise(plane.how, a, b)
+        if plane.how == SQUARES:
+            joined += apart * apart
+        else:
+            joined = joined + apart if plane.how == MAGNITUDES else np.maximum(joined, apart)
+        part_x, part_y = part_x + np.einsum("ij,ij->i", a, a), part_y + np.einsum("ij,ij->i", b, b)
+        done = size
+        bound = joined
+        if plane.how == SQUARES:
+            rest_x, rest_y = (
+                np.sqrt(np.maximum(w - p, 0)) for w, p in ((whole_x, part_x), (whole_y, part_y))
+            )
+            longest = np.sqrt(whole_y.max())
+            # Stirred coordinates are about normal; the longest row has the step made for its greatest.
+            blur = 0.0102 if code_width(plane.gram, size) == 4 else 0.0001
+            wrong = blur * (longest + np.sqrt(whole_x)) if plane.gram else 0.0 * whole_x
+            rest = (rest_x[:, None] - rest_y) ** 2 if plane.rotated else 0.0
+            bound = np.sqrt(joined + rest)
+            coded = float((bound <= (radii + wrong)[:, None]).mean())
+            left[size] = coded, float((np.sqrt(joined) <= radii[:, None]).mean())
+        else:
+            share = float((bound <= radii[:, None]).mean())
+            left[size] = share, share
+    each = _MULTIPLIED if plane.gram else _SUBTRACTED
+    dearest = _FETCHED + _MEASURED * width
+    best, choice = np.inf, Choice(sizes[-1], 0)
+    for size, (coded, _) in left.items():
+        seen = scanned * each * size + 0.02 * scanned
+        for partial in (0, *(m for m in sizes if size < m < width / 2 and plane.rotated and width > 256)):
+            looked = (_FETCHED + _MEASURED * partial) * coded if partial else 0.0
+            cost = seen + looked + (min(left[partial][1], coded) if partial else coded) * dearest
+            if cost < best:
+                best, choice = cost, Choice(size, partial)
+    return choice
+
+
+def arranged(plane: Plane, choice: Choice, seed: int) -> Layout:
+    """Return the layout that was chosen."""
+    width = plane.axes.shape[1]
+    boxed, coded = min(BOXED, width), choice.coded
+    rest = plane.rotated and coded < width
+    coded -= rest
+    axes = plane.axes[:, :coded]
+    if plane.rotated:
+        axes = stirred(axes, seed)
+    axes = np.hstack([plane.axes[:, :boxed], axes, plane.axes[:, : choice.partial]])
+    return Layout(
+        plane.how, plane.gram, plane.rotated, plane.mean, np.ascontiguousarray(axes), boxed, coded,
+        bool(rest), choice.partial, plane.scale, plane.stretch,
+    )  # fmt: skip
+
+
+# --- the rows ----------------------------------------------------------------------------------------
+
+
+def box_coordinates(plane: Plane, rows: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Return the coordinates of all rows in which boxes are made."""
+    boxed = min(BOXED, plane.axes.shape[1])
+    axes = np.ascontiguousarray(plane.axes[:, :boxed])
+    keys = np.empty((len(rows), boxed), np.float32)
+    for part in chunks(len(rows), rows.shape[1]):
+        here = np.empty(rows[part].shape)
+        centre(rows[part], plane.mean, plane.scale, here)
+        keys[part] = here @ axes
+    return keys
+
+
+def in_blocks(keys: npt.NDArray[np.float32], construction: Construction) -> Positions:
+    """Reorder keys so that blocks of 64 hold near ones, and return the order."""
+    order = np.arange(len(keys))
+    todo, left = np.zeros((128, 2), np.int64), np.array([1, 0])
+    todo[0] = 0, len(keys)
+    construction.run(lambda: divide_into_blocks(keys, order, todo, left, 64 * construction.patience))
+    return order
+
+
+class Coded(NamedTuple):
+    """Codes of all rows, in the order of blocks."""
+
+    step: float
+    middle: float
+    codes: npt.NDArray[Any]
+    norms: npt.NDArray[np.float32]
+    error: Reals
+    partial: npt.NDArray[np.float32]
+
+
+def coded(layout: Layout, rows: npt.NDArray[Any], order: Positions) -> Coded:
+    """Return the codes of rows in an order."""
+    count, width = rows.shape
+    own = slice(layout.boxed, layout.boxed + layout.coded)
+    peak = longest = greatest = 0.0
+    least = np.inf
+    for part in chunks(count, width + layout.axes.shape[1]):
+        found, rest, _ = coordinates(layout, rows[part])
+        peak = max(peak, float(np.abs(found[:, own]).max()))
+        least, greatest = min(least, float(rest.min())), max(greatest, float(rest.max()))
+        longest = max(
+            longest, float((np.einsum("ij,ij->i", found[:, own], found[:, own]) + rest * rest).max())
+        )
+    middle = (least + greatest) / 2 if layout.rest else 0.0
+    peak = max(peak, greatest - middle if layout.rest else 0.0)
+    each = code_width(layout.gram, layout.coded)
+    step = {4: peak / 127, 2: float(np.sqrt(longest)) / 32_000, 1: 0.0}[each]
+    if each > 1 and step == 0.0:
+        step = 1.0  # all rows are the same
+    blocks, steps = -(-count // ROWS), -(-(layout.coded + layout.rest) // each)
+    kind = {4: np.uint8, 2: np.int16, 1: np.float32}[each]
+    codes = np.full((blocks, steps, ROWS, each), OFFSET if each == 4 else 0, kind)
+    norms, error = np.zeros((blocks, ROWS), np.float32), np.zeros(blocks)
+    partial = np.zeros((count, layout.partial), np.float32)
+    for part in chunks(count, width + layout.axes.shape[1]):
+        found, rest, noise = coordinates(layout, rows[order[part]])
+        partial[part] = found[:, own.stop :]
+        kept = np.hstack([found[:, own], (rest - middle)[:, None]]) if layout.rest else found[:, own].copy()
+        encode_rows(layout.how, kept, part.start // ROWS, step, noise, codes, norms, error)
+    return Coded(step, middle, codes, norms, error, partial)
+
+
+def of_blocks(keys: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Return the boxes of blocks of keys, that hold what was rounded, too."""
+    edges = np.arange(0, len(keys), ROWS)
+    least, most = np.minimum.reduceat(keys, edges), np.maximum.reduceat(keys, edges)
+    return np.nextafter(least, np.float32(-np.inf)), np.nextafter(most, np.float32(np.inf))
+
+
+def blocks_left(plane: Plane, asked: Reals, radii: Reals, least: Array, most: Array) -> float:
+    """Return the share of blocks that boxes leave to queries like those asked."""
+    at = asked @ plane.axes[:, : least.shape[1]]
+    left = 0.0
+    for first in range(0, len(least), SAMPLE):
+        low, high = least[first : first + SAMPLE], most[first : first + SAMPLE]
+        apart = np.zeros((len(at), len(low)))
+        for k in range(at.shape[1]):
+            own = at[:, k, None]
+            gap = np.maximum(np.maximum(low[:, k] - own, own - high[:, k]), 0.0)
+            if plane.how == GREATEST:
+                apart = np.maximum(apart, gap)
+            else:
+                apart += gap * gap if plane.how == SQUARES else gap
+        reach = radii**2 if plane.how == SQUARES else radii
+        left += float((apart <= reach[:, None]).sum())
+    return left / (len(at) * len(least))

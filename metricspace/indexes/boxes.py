@@ -1,0 +1,396 @@
+"""Box tree: vectors in blocks of 64, in nested boxes, with rounded copies to look at first.
+
+Idea
+    A k-d tree of fan-out 64 (Bentley 1975) over the leading principal coordinates puts vectors that are near
+    each other into one block, and each node keeps a tight box for each of its children. A query visits the
+    blocks whose boxes are near enough. There a rounded copy of the vectors, in a few more coordinates and one
+    that holds the length of the rest, gives a lower bound of every distance, for many rows in one step (the
+    VA-file of Weber, Schek, Blott 1998, in vector registers). What is left is measured. Queries of a batch go
+    together, several to a block; see `together`. How vectors become codes, and what their rounding costs, is
+    told in `coding`; what is chosen for the data, in `fitting`.
+
+    Nothing here rests on the triangle inequality, but on norms: the difference in some coordinates is no
+    longer than the whole difference. So the structure takes norms, also after a map of each vector.
+
+Arrays
+    Node 0 is the root; nodes of one level follow one another, those that hold boxes before the blocks. The
+    children of node i are ``first[i]`` up to ``first[i + 1]``; ``boxes[i]`` holds their least and greatest
+    coordinates, ``centres[i]`` the middles of these. Blocks come after all nodes that hold boxes; block b
+    holds slots 64 b to 64 b + 63; ``codes[b]`` are its codes, ``norms[b]`` their squared lengths, and
+    ``error[b]`` is how far rounding moved any of its rows.
+
+Invariants
+    Every node but the last of each level is full. A box holds the coordinates of all rows below it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..anatomy import Anatomy
+from ..answer import BOUNDS, Answer
+from ..bounds import BOX, CODES, allowance
+from ..coding import Placed, blank_asked, encode_queries, rounding, turned, with_place
+from ..construction import COST, Construction
+from ..fitting import (
+    ASKED,
+    COMPARED,
+    PRUNED,
+    arranged,
+    blocks_left,
+    box_coordinates,
+    chosen_codes,
+    coded,
+    in_blocks,
+    neighbours_of,
+    nested,
+    of_blocks,
+    place_rows,
+    plane_of,
+)
+from ..ids import Positions
+from ..index import BaseIndex
+from ..kernels import Array, kernel
+from ..laws import Bound, Metric
+from ..metrics.directions import ArcSpace
+from ..norms import ChebyshevSpace, EuclideanSpace, ManhattanSpace, MinkowskiSpace, OnRows
+from ..objects import Objects
+from ..simd.tiles import (
+    MAGNITUDES,
+    ROWS,
+    SQUARES,
+    TOGETHER,
+    boxes_by_greatest,
+    boxes_by_magnitudes,
+    boxes_by_squares,
+    lowest,
+    place_of_least,
+    rows_by_squares,
+)
+from ..together import ALL, NODES, Asked, Tray, home_of, roam
+from ..traversal import Desk, consider, expand, make_desk, offer_child
+
+SEARCHED = 1024  # nodes above blocks that are all searched for the nearest block
+
+
+class Boxes(NamedTuple):
+    """Boxes, codes, and how a query becomes comparable with them."""
+
+    objects: int
+    how: int  # how differences are joined; see `simd.tiles`
+    gram: bool  # whether codes are multiplied, or else subtracted
+    pruned: bool  # whether boxes are looked at in a sweep
+    together: int  # queries that share a block
+    coded: int  # coordinates of codes, without the rest
+    rest: bool  # whether the length of the rest is one more
+    scale: float  # coordinates are so many times the distances
+    stretch: float  # distances in coordinates are at most so many times those of vectors
+    sphere: float  # the radius of the sphere on which distances are arcs, or 0
+    step: float  # the step of codes that are whole numbers, or 0
+    middle: float  # subtracted from the length of the rest
+    radius: float  # the greatest length of a row of codes
+    rounding: float  # how wrong a query's coordinates are, as a part of its length
+    lowest: int  # the first node whose children are blocks
+    mean: Array  # float64
+    axes: Array  # float32: coordinates of boxes, of codes, of the second look
+    first: Array  # by node that holds boxes, and once more: where children begin
+    boxes: Array  # float32 (nodes, coordinates, 2, 64)
+    centres: Array  # float32 (nodes, coordinates, 64, 1)
+    codes: Array  # (blocks, steps, 64, codes in 32 bits)
+    norms: Array  # float32 (blocks, 64)
+    error: Array  # float64 (blocks,)
+    partial: Array  # float32 (objects, coordinates of the second look)
+
+
+# --- one query at a time -----------------------------------------------------------------------------
+
+
+@expand.of(Boxes)
+def _(tree: Boxes, node: int, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
+    placed = with_place(query)
+    inner = tree.first.shape[0] - 1
+    if node < inner:
+        for child in range(children(tree, node)):
+            number = tree.first[node] + child
+            if last_slot(tree, number) > answer.after:
+                bound = box_bound(tree, node, child, placed.asked, placed.place)
+                bound = as_distance(tree, bound)
+                offer_child(desk, answer, number, bound - allowance(answer.slack, 2 * bound), BOX)
+        return
+    block = node - inner
+    count = min(ROWS, tree.objects - block * ROWS)
+    answer.wholes[BOUNDS] += count
+    for j in range(count):
+        bound = as_distance(tree, code_bound(tree, block, j, placed.asked, placed.place))
+        bound = max(bound - allowance(answer.slack, 2 * bound), desk.bound[0])
+        consider(space, block * ROWS + j, bound, CODES, query, answer, desk)
+
+
+@kernel
+def children(tree: Boxes, node: int) -> int:
+    """Return how many children a node has."""
+    return tree.first[node + 1] - tree.first[node]
+
+
+@kernel
+def last_slot(tree: Boxes, node: int) -> int:
+    """Return the last slot below a node."""
+    inner = tree.first.shape[0] - 1
+    while node < inner:
+        node = tree.first[node + 1] - 1
+    return min((node - inner + 1) * ROWS, tree.objects) - 1
+
+
+@kernel
+def box_bound(tree: Boxes, node: int, child: int, asked: Asked, place: int) -> float:
+    """Return how far a query is at least from a child's box, in coordinates."""
+    total, box, at = 0.0, tree.boxes[node], asked.at[place]
+    for k in range(box.shape[0]):
+        own = np.float64(at[k])
+        apart = max(np.float64(box[k, 0, child]) - own, own - np.float64(box[k, 1, child]), 0.0)
+        total = joined(tree.how, total, apart)
+    return max(length(tree.how, total) - asked.away[place], 0.0)
+
+
+@kernel
+def code_bound(tree: Boxes, block: int, j: int, asked: Asked, place: int) -> float:
+    """Return how far a query is at least from a row, in coordinates."""
+    codes, own = tree.codes[block], asked.codes[place]
+    total, each = 0.0, codes.shape[2]
+    if tree.gram:
+        product = np.float64(asked.bias[place])
+        for step in range(codes.shape[0]):
+            for part in range(each):
+                product += np.float64(codes[step, j, part]) * np.float64(own[step * each + part])
+        total = np.float64(tree.norms[block, j]) + asked.factor[place] * product + asked.square[place]
+        total = max(total - asked.slack[place], 0.0)
+    else:
+        for k in range(codes.shape[0]):
+            apart = abs(np.float64(codes[k, j, 0]) - np.float64(own[k]))
+            total = joined(tree.how, total, apart)
+    return max(length(tree.how, total) - asked.blur[place] - tree.error[block], 0.0)
+
+
+@kernel
+def joined(how: int, total: float, apart: float) -> float:
+    """Join one more difference to others."""
+    if how == SQUARES:
+        return total + apart * apart
+    return total + apart if how == MAGNITUDES else max(total, apart)
+
+
+@kernel
+def length(how: int, total: float) -> float:
+    """Return the length that joined differences are of."""
+    return np.sqrt(total) if how == SQUARES else total
+
+
+@kernel
+def as_distance(tree: Boxes, bound: float) -> float:
+    """Return the distance of vectors that are so far apart in coordinates."""
+    bound *= (1 - 1e-9) / (tree.scale * tree.stretch)
+    if tree.sphere > 0.0:
+        return 2 * tree.sphere * np.arcsin(min(bound / 2, 1.0)) * (1 - 1e-12)
+    return bound
+
+
+# --- several together --------------------------------------------------------------------------------
+
+
+@home_of.of(Boxes)
+def _(tree: Boxes, at: Array, bounds: Array) -> int:
+    inner, node = tree.first.shape[0] - 1, 0
+    start, stop = tree.lowest, inner
+    if stop - start > SEARCHED:
+        while node < tree.lowest:
+            rows_by_squares(tree.centres[node], at, np.float32(np.inf), bounds)
+            node = tree.first[node] + place_of_least(bounds)
+        start, stop = node, node + 1
+    best, nearest = np.float32(np.inf), 0
+    for node in range(start, stop):
+        if rows_by_squares(tree.centres[node], at, best, bounds) != np.uint64(0):
+            j = place_of_least(bounds)
+            if bounds[j] < best:
+                best, nearest = bounds[j], tree.first[node] + j - inner
+    return nearest
+
+
+@roam.of(Boxes)
+def _(tree: Boxes, asked: Asked, first: int, tray: Tray) -> int:
+    members, inner = tray.head.shape[0], tree.first.shape[0] - 1
+    if not tree.pruned:
+        following = tray.nodes[0]
+        found = min(tree.norms.shape[0] - following, ROWS)
+        for i in range(found):
+            tray.blocks[i], tray.needed[i] = following + i, present(asked, first, members)
+        tray.nodes[0] = following + found
+        return found
+    found, size = 0, tray.sizes[NODES]
+    while size > 0 and found == 0:
+        size -= 1
+        node, base = tray.nodes[size], size
+        union = look(tree, node, asked, first, tray)
+        while union != np.uint64(0):
+            child = lowest(union)
+            union &= union - np.uint64(1)
+            number = tree.first[node] + child
+            if number >= inner:
+                needed = np.uint64(0)
+                for r in range(members):
+                    needed |= ((tray.boxes[r] >> np.uint64(child)) & np.uint64(1)) << np.uint64(r)
+                tray.blocks[found], tray.needed[found] = number - inner, needed
+                found += 1
+            else:  # in the order of the first member's bounds
+                key, place = np.float64(tray.bounds[child]), size
+                size += 1
+                while place > base and tray.keys[place - 1] < key:
+                    tray.keys[place], tray.nodes[place] = tray.keys[place - 1], tray.nodes[place - 1]
+                    place -= 1
+                tray.keys[place], tray.nodes[place] = key, number
+    tray.sizes[NODES] = size
+    return found
+
+
+@kernel
+def present(asked: Asked, first: int, members: int) -> Any:
+    """Return the bits of the members that there are."""
+    return ALL >> np.uint64(64 - min(members, asked.place.shape[0] - first))
+
+
+@kernel
+def look(tree: Boxes, node: int, asked: Asked, first: int, tray: Tray) -> Any:
+    """Return the bits of a node's children that any member needs; the first member's bounds are left."""
+    union, members = np.uint64(0), tray.head.shape[0]
+    exist = ALL >> np.uint64(ROWS - children(tree, node))
+    for r in range(members - 1, -1, -1):
+        tray.boxes[r] = np.uint64(0)
+        j = first + r
+        if j >= asked.place.shape[0]:
+            continue
+        reach = tray.reach[r] + asked.away[j]
+        box, at = tree.boxes[node], asked.at[j]
+        if tree.how == SQUARES:
+            mask = boxes_by_squares(box, at, np.float32(reach * reach * (1 + 4e-6)), tray.bounds)
+        elif tree.how == MAGNITUDES:
+            mask = boxes_by_magnitudes(box, at, np.float32(reach * (1 + 4e-6)), tray.bounds)
+        else:
+            mask = boxes_by_greatest(box, at, np.float32(reach * (1 + 4e-6)), tray.bounds)
+        tray.boxes[r] = mask & exist
+        union |= mask & exist
+    return union
+
+
+# --- the structure -----------------------------------------------------------------------------------
+
+
+class BoxTree(BaseIndex):
+    """Vectors in nested boxes, with rounded copies: the fastest exact search there is for vectors.
+
+    Parameters
+    ----------
+    metric : str or Metric
+        A norm of the difference of vectors, after a map of each if need be: Minkowski distances, weighted
+        or not, quadratic forms, angles and chords.
+    seed : int
+        Where all random choices come from.
+    max_bytes : int, optional
+        Refuse to build what takes more memory.
+
+    References
+    ----------
+    Bentley, Multidimensional binary search trees used for associative searching, CACM 18, 1975.
+    Weber, Schek, Blott, A quantitative analysis and performance study for similarity-search methods in
+    high-dimensional spaces, VLDB 1998.
+    """
+
+    key = "boxes"
+    arrays = Boxes
+    needs = "norm"
+    specialised = True
+    smaller = "linear"
+
+    @classmethod
+    def suits(cls, metric: Metric) -> bool:
+        """Return whether distances are norms of differences of vectors."""
+        given = getattr(metric, "arrays", None)
+        kinds = (EuclideanSpace, ManhattanSpace, ChebyshevSpace, MinkowskiSpace, ArcSpace)
+        return isinstance(metric, OnRows) and getattr(given, "func", given) in kinds
+
+    def _refusal(self) -> str:
+        other = "VPTree" if "triangle" in self.metric.laws else "LinearScan"
+        return (
+            f"BoxTree takes norms of the difference of vectors, and {self.metric.name} is none: use {other}"
+        )
+
+    def _swept(self) -> Any:
+        return self._tree
+
+    def _vectors(self, objects: Objects) -> npt.NDArray[Any]:
+        assert isinstance(self.metric, OnRows)
+        return self.metric.matrix(objects)
+
+    def _build(self, construction: Construction) -> tuple[Boxes, Positions]:
+        metric, objects = construction.bound.metric, construction.bound.objects
+        assert isinstance(metric, OnRows)
+        rows, space = metric.matrix(objects), metric.space(objects)
+        count, random = len(rows), np.random.default_rng(self.seed)
+        plane = plane_of(space, rows, self.seed)
+        keys = box_coordinates(plane, rows)
+        order = in_blocks(keys, construction)
+        least, most = of_blocks(keys)
+        asked, others = (
+            place_rows(plane, rows, random, min(most_rows, count))
+            for most_rows in (-(-count // ROWS), COMPARED)
+        )
+        asked = asked[:ASKED]
+        radii = neighbours_of(plane, rows, asked)
+        construction.state[COST] += len(asked) * count
+        left = blocks_left(plane, asked, radii, least, most)
+        pruned = left < PRUNED
+        layout = arranged(
+            plane, chosen_codes(plane, asked, others, radii, left if pruned else 1.0), self.seed
+        )
+        first, above, boxes, centres = nested(least, most)
+        codes = coded(layout, rows, order)
+        radius = float(np.sqrt(codes.norms.max(initial=0.0))) * (1 + 1e-6)
+        return Boxes(
+            count, layout.how, layout.gram, pruned, TOGETHER, layout.coded, layout.rest, layout.scale,
+            layout.stretch, plane.sphere, codes.step, codes.middle, radius, rounding(layout), above,
+            layout.mean, layout.axes.astype(np.float32), first, boxes, centres, codes.codes, codes.norms,
+            codes.error, codes.partial,
+        ), order  # fmt: skip
+
+    def _bind(self, objects: Objects, queries: Objects) -> Bound:
+        bound = super()._bind(objects, queries)
+        return with_coordinates(self._tree, bound)
+
+    def _bind_by_address(self, objects: Objects, queries: Objects) -> Bound:
+        return with_coordinates(self._tree, super()._bind_by_address(objects, queries))
+
+    def _anatomy(self) -> Anatomy:
+        tree = self._tree
+        inner, blocks = len(tree.first) - 1, len(tree.norms)
+        parents = np.full(inner + blocks, -1)
+        parents[1:] = np.repeat(np.arange(inner), np.diff(tree.first))
+        return Anatomy(inner + np.arange(tree.objects) // ROWS, parents)
+
+    def _bytes(self, count: int) -> int:
+        return 64 * count
+
+    def _desk(self) -> Desk:
+        return make_desk(ROWS + 2, 0, 0)
+
+
+def with_coordinates(tree: Boxes, bound: Bound) -> Bound:
+    """Return what was bound, the queries with their coordinates."""
+    assert isinstance(bound.metric, OnRows)
+    rows = bound.metric.matrix(bound.asked)
+    asked = blank_asked(tree, len(rows))
+    centred, coordinates_of = turned(tree, rows)
+    encode_queries(tree, centred, coordinates_of, np.arange(len(rows)), 0, len(rows), asked)
+    bound.space = Placed(bound.space, blank_asked(tree, 0))
+    bound.queries = Placed(bound.queries, asked)
+    return bound

@@ -1,0 +1,418 @@
+"""Sixty-four rows, or boxes, at a time: which of them are near one query, or each of several.
+
+What a query is compared with lies column by column, ``[dimension][64]``, so that a register holds the same
+dimension of many rows. Distances of boxes and rows come as sums of squares, sums of magnitudes or the
+greatest magnitude, in float32; who asks allows for its rounding. Products of codes are exact: bytes, offset
+by 128 on the side of the rows, where the machine multiplies four of them at once (VNNI), pairs of 16 bits
+elsewhere; or they are products of float32.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import llvmlite.binding
+import numpy as np
+from llvmlite import ir
+from numba import config
+from numba.core import cgutils, types
+from numba.core.errors import TypingError
+from numba.extending import intrinsic
+
+from ..kernels import Array, kernel
+from .vectors import INDEX, VECTORS, refuse_strided
+
+ROWS = 64  # rows of a block, boxes of a node
+TOGETHER = 6  # queries that share a block
+OFFSET = 128  # added to the codes of rows that are bytes
+
+SQUARES, MAGNITUDES, GREATEST = 0, 1, 2  # how differences are joined
+
+_LANES = 16
+_PIECES = ROWS // _LANES
+_BYTE, _WORD, _FLOAT = ir.IntType(8), ir.IntType(32), ir.FloatType()
+_FLOATS, _WORDS = ir.VectorType(_FLOAT, _LANES), ir.VectorType(_WORD, _LANES)
+
+# Processors of these names multiply bytes in registers of 64; others tell by their features.
+_WITH_BYTES = ("cascadelake", "cooperlake", "icelake", "tigerlake", "rocketlake", "sapphirerapids",
+               "graniterapids", "emeraldrapids", "znver4", "znver5")  # fmt: skip
+
+
+def _features() -> tuple[bool, bool]:
+    """Return whether the machine that is compiled for has registers of 64 bytes, and products of bytes."""
+    if config.CPU_NAME:
+        named = config.CPU_NAME.startswith(_WITH_BYTES)
+        given = (config.CPU_FEATURES or "").split(",")
+        return (
+            named or "+avx512f" in given or config.CPU_NAME.startswith("skylake-avx512"),
+            named or "+avx512vnni" in given,
+        )
+    host = llvmlite.binding.get_host_cpu_features()
+    return bool(host.get("avx512f")), bool(host.get("avx512vnni"))
+
+
+WIDE, BYTES = _features() if VECTORS else (False, False)
+"""Whether registers hold 64 bytes, and whether codes of a byte pay."""
+
+# The accumulators of a tile stay in registers: all of them, or those of one piece at a time.
+_AT_ONCE = _PIECES if WIDE else 1
+
+
+def _pointer(context: Any, builder: Any, kind: Any, array: Any, to: Any) -> Any:
+    data = context.make_array(kind)(context, builder, array).data
+    return builder.bitcast(data, to.as_pointer())
+
+
+def _splat(builder: Any, value: Any, kind: Any) -> Any:
+    none = ir.Constant(kind, ir.Undefined)
+    first = builder.insert_element(none, value, ir.Constant(_WORD, 0))
+    return builder.shuffle_vector(
+        first, none, ir.Constant(ir.VectorType(_WORD, kind.count), [0] * kind.count)
+    )
+
+
+def _load(builder: Any, pointer: Any, place: Any, kind: Any) -> Any:
+    """Load a vector that begins at an element of an array."""
+    return builder.load(builder.bitcast(builder.gep(pointer, [place]), kind.as_pointer()), align=1)
+
+
+def _multiplied(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    """Return a · b + c, rounded once."""
+    name = f"llvm.fma.v{_LANES}f32"
+    function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(_FLOATS, [_FLOATS] * 3), name)
+    return builder.call(function, [a, b, c])
+
+
+def _greater(builder: Any, a: Any, b: Any) -> Any:
+    return builder.select(builder.fcmp_ordered(">", a, b), a, b)
+
+
+def _lesser(builder: Any, a: Any, b: Any) -> Any:
+    return builder.select(builder.fcmp_ordered("<", a, b), a, b)
+
+
+def _magnitude(builder: Any, x: Any) -> Any:
+    name = f"llvm.fabs.v{_LANES}f32"
+    return builder.call(
+        cgutils.get_or_insert_function(builder.module, ir.FunctionType(_FLOATS, [_FLOATS]), name), [x]
+    )
+
+
+def _mask(builder: Any, values: list[Any], limit: Any) -> Any:
+    """Return the bits of those of 64 values that are at most a limit."""
+    mask = ir.Constant(INDEX, 0)
+    for piece, value in enumerate(values):
+        bits = builder.bitcast(builder.fcmp_ordered("<=", value, limit), ir.IntType(_LANES))
+        mask = builder.or_(mask, builder.shl(builder.zext(bits, INDEX), ir.Constant(INDEX, _LANES * piece)))
+    return mask
+
+
+def _join(builder: Any, how: int, total: Any, apart: Any) -> Any:
+    if how == SQUARES:
+        return _multiplied(builder, apart, apart, total)
+    return builder.fadd(total, apart) if how == MAGNITUDES else _greater(builder, total, apart)
+
+
+def _within(how: int, boxes: bool) -> Any:
+    """Return a function that bounds 64 boxes, or measures 64 rows, against one query.
+
+    It takes ``[dimension][2][64]`` or ``[dimension][64]``, the query, a limit, and where the distances go;
+    it returns the bits of those within the limit. With rows it stops early when there are none.
+    """
+
+    @intrinsic
+    def within(typing: Any, columns: Any, at: Any, limit: Any, out: Any) -> Any:
+        refuse_strided(columns, at, out)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            kinds = signature.args
+            source, query, target = (
+                _pointer(context, builder, kinds[k], arguments[k], _FLOAT) for k in (0, 1, 3)
+            )
+            dimensions = builder.extract_value(
+                context.make_array(kinds[0])(context, builder, arguments[0]).shape, 0
+            )
+            none = ir.Constant(_FLOATS, [0.0] * _LANES)
+            totals = [cgutils.alloca_once_value(builder, none) for _ in range(_PIECES)]
+            most = _splat(builder, arguments[2], _FLOATS)
+            found = cgutils.alloca_once_value(builder, ir.Constant(INDEX, -1))
+            with cgutils.for_range(builder, dimensions) as loop:
+                own = _splat(builder, builder.load(builder.gep(query, [loop.index])), _FLOATS)
+                start = builder.mul(loop.index, ir.Constant(INDEX, 2 * ROWS if boxes else ROWS))
+                for piece, total in enumerate(totals):
+                    place = builder.add(start, ir.Constant(INDEX, piece * _LANES))
+                    low = _load(builder, source, place, _FLOATS)
+                    if boxes:
+                        place = builder.add(place, ir.Constant(INDEX, ROWS))
+                        high = _load(builder, source, place, _FLOATS)
+                        outside = _greater(builder, builder.fsub(low, own), builder.fsub(own, high))
+                        apart = _greater(builder, outside, none)
+                    else:
+                        apart = builder.fsub(low, own)
+                        if how != SQUARES:
+                            apart = _magnitude(builder, apart)
+                    builder.store(_join(builder, how, builder.load(total), apart), total)
+                if not boxes:
+                    eighth = builder.and_(loop.index, ir.Constant(INDEX, 7))
+                    with cgutils.if_unlikely(
+                        builder, builder.icmp_unsigned("==", eighth, ir.Constant(INDEX, 7))
+                    ):
+                        mask = _mask(builder, [builder.load(total) for total in totals], most)
+                        builder.store(mask, found)
+                        with cgutils.if_unlikely(
+                            builder, builder.icmp_unsigned("==", mask, ir.Constant(INDEX, 0))
+                        ):
+                            loop.do_break()
+            values = [builder.load(total) for total in totals]
+            for piece, value in enumerate(values):
+                place = builder.gep(target, [ir.Constant(INDEX, piece * _LANES)])
+                builder.store(value, builder.bitcast(place, _FLOATS.as_pointer()), align=4)
+            return _mask(builder, values, most)
+
+        return types.uint64(columns, at, types.float32, out), generate
+
+    return within
+
+
+def _products(builder: Any, element: Any, rows: Any, query: Any, total: Any) -> Any:
+    """Add to 16 sums the products of a step: of four bytes, two halves or one float32 in each lane."""
+    if element == types.float32:
+        return _multiplied(builder, builder.bitcast(rows, _FLOATS), builder.bitcast(query, _FLOATS), total)
+    if element == types.uint8:
+        name, kind = "llvm.x86.avx512.vpdpbusd.512", ir.VectorType(_BYTE, 4 * _LANES)
+        function = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(_WORDS, [_WORDS, kind, kind]), name
+        )
+        return builder.call(function, [total, builder.bitcast(rows, kind), builder.bitcast(query, kind)])
+    halves, wide = ir.VectorType(ir.IntType(16), 2 * _LANES), ir.VectorType(_WORD, 2 * _LANES)
+    left, right = (builder.sext(builder.bitcast(side, halves), wide) for side in (rows, query))
+    product = builder.mul(left, right, flags=["nsw"])
+    none = ir.Constant(wide, ir.Undefined)
+    even, odd = (
+        builder.shuffle_vector(product, none, ir.Constant(_WORDS, list(range(first, 2 * _LANES, 2))))
+        for first in (0, 1)
+    )
+    return builder.add(builder.add(even, odd), total)  # which the compiler knows as one instruction
+
+
+def _tile(queries: int) -> Any:
+    """Return a function that multiplies the codes of 64 rows by those of some queries.
+
+    It takes the codes of a block ``[step][64][codes in 32 bits]``, those of all queries and which is the
+    first, what is added to each product, ‖x‖² of the rows, the factors of the products, the limits of the
+    chosen queries, and where the bits of ``‖x‖² + factor · product ≤ limit`` go.
+    """
+
+    @intrinsic
+    def tile(
+        typing: Any, codes: Any, asked: Any, first: Any, bias: Any, norms: Any, factors: Any,
+        limits: Any, masks: Any,
+    ) -> Any:  # fmt: skip
+        refuse_strided(codes, asked, bias, norms, factors, limits, masks)
+        element = codes.dtype
+        if element == types.uint8 and not BYTES:
+            raise TypingError("this machine has no products of bytes")
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            kinds = signature.args
+            rows, words = (_pointer(context, builder, kinds[k], arguments[k], _WORD) for k in (0, 1))
+            offsets = _pointer(context, builder, kinds[3], arguments[3], _WORD)
+            squares, scales, bounds = (
+                _pointer(context, builder, kinds[k], arguments[k], _FLOAT) for k in (4, 5, 6)
+            )
+            found = _pointer(context, builder, kinds[7], arguments[7], INDEX)
+            first = arguments[2]
+            steps = builder.extract_value(
+                context.make_array(kinds[0])(context, builder, arguments[0]).shape, 0
+            )
+            kind = _FLOATS if element == types.float32 else _WORDS
+            member = [builder.add(first, ir.Constant(INDEX, i)) for i in range(queries)]
+            bits = [ir.Constant(INDEX, 0)] * queries
+            for piece in range(0, _PIECES, _AT_ONCE):
+                pieces = range(piece, piece + _AT_ONCE)
+                totals = []
+                for i in range(queries):
+                    initial = builder.load(builder.gep(offsets, [member[i]]))
+                    initial = builder.bitcast(initial, kind.element)
+                    start = _splat(builder, initial, kind)
+                    totals.append([cgutils.alloca_once_value(builder, start) for _ in pieces])
+                    for total in totals[-1]:
+                        builder.store(start, total)
+                with cgutils.for_range(builder, steps) as loop:
+                    start = builder.mul(loop.index, ir.Constant(INDEX, ROWS))
+                    held = [
+                        _load(builder, rows, builder.add(start, ir.Constant(INDEX, _LANES * p)), _WORDS)
+                        for p in pieces
+                    ]
+                    for i in range(queries):
+                        place = builder.add(builder.mul(member[i], steps), loop.index)
+                        own = _splat(builder, builder.load(builder.gep(words, [place])), _WORDS)
+                        for total, value in zip(totals[i], held):
+                            added = _products(builder, element, value, own, builder.load(total))
+                            builder.store(added, total)
+                for i in range(queries):
+                    scale, most = (
+                        _splat(builder, builder.load(builder.gep(each, [place])), _FLOATS)
+                        for each, place in ((scales, member[i]), (bounds, ir.Constant(INDEX, i)))
+                    )
+                    for total, p in zip(totals[i], pieces):
+                        value = builder.load(total)
+                        if kind == _WORDS:
+                            value = builder.sitofp(value, _FLOATS)
+                        square = _load(builder, squares, ir.Constant(INDEX, _LANES * p), _FLOATS)
+                        near = builder.fcmp_ordered("<=", _multiplied(builder, value, scale, square), most)
+                        lanes = builder.zext(builder.bitcast(near, ir.IntType(_LANES)), INDEX)
+                        bits[i] = builder.or_(bits[i], builder.shl(lanes, ir.Constant(INDEX, _LANES * p)))
+            for i in range(queries):
+                builder.store(bits[i], builder.gep(found, [ir.Constant(INDEX, i)]))
+            return context.get_dummy_value()
+
+        given = (codes, asked, types.int64, bias, norms, factors, limits, masks)
+        return types.void(*given), generate
+
+    return tile
+
+
+@intrinsic
+def _lowest(typing: Any, mask: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.uint64), generate
+
+
+@intrinsic
+def _place_of_least(typing: Any, values: Any) -> Any:
+    refuse_strided(values)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = _pointer(context, builder, signature.args[0], arguments[0], _FLOAT)
+        held = [_load(builder, data, ir.Constant(INDEX, _LANES * p), _FLOATS) for p in range(_PIECES)]
+        least = held[0]
+        for value in held[1:]:
+            least = _lesser(builder, least, value)
+        for width in (8, 4, 2, 1):
+            order = ir.Constant(_WORDS, [lane ^ width for lane in range(_LANES)])
+            least = _lesser(builder, least, builder.shuffle_vector(least, least, order))
+        return builder.cttz(_mask(builder, held, least), ir.Constant(ir.IntType(1), 0))
+
+    return types.int64(values), generate
+
+
+@intrinsic
+def _prefetch(typing: Any, rows: Any, i: Any) -> Any:
+    """Ask for the first cache lines of a row, which will be read soon."""
+    refuse_strided(rows)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        width = builder.extract_value(array.shape, 1)
+        start = builder.gep(array.data, [builder.mul(arguments[1], width)])
+        start = builder.bitcast(start, _BYTE.as_pointer())
+        size = signature.args[0].dtype.bitwidth // 8
+        lines = builder.udiv(builder.mul(width, ir.Constant(INDEX, size)), ir.Constant(INDEX, 64))
+        lines = builder.add(lines, ir.Constant(INDEX, 1))
+        few = ir.Constant(INDEX, 16)
+        lines = builder.select(builder.icmp_unsigned("<", lines, few), lines, few)
+        shape = ir.FunctionType(ir.VoidType(), [_BYTE.as_pointer(), _WORD, _WORD, _WORD])
+        function = cgutils.get_or_insert_function(builder.module, shape, "llvm.prefetch.p0")
+        with cgutils.for_range(builder, lines) as loop:
+            place = builder.gep(start, [builder.mul(loop.index, ir.Constant(INDEX, 64))])
+            builder.call(function, [place, *(ir.Constant(_WORD, given) for given in (0, 3, 1))])
+        return context.get_dummy_value()
+
+    return types.void(rows, types.int64), generate
+
+
+# --- the plain twins ---------------------------------------------------------------------------------
+
+
+def _plain_within(how: int, boxes: bool) -> Any:
+    @kernel
+    def within(columns: Array, at: Array, limit: float, out: Array) -> Any:
+        mask = np.uint64(0)
+        for j in range(ROWS):
+            total = np.float32(0)
+            for k in range(columns.shape[0]):
+                if boxes:
+                    low, high = columns[k, 0, j] - at[k], at[k] - columns[k, 1, j]
+                    apart = max(low, high, np.float32(0))
+                else:
+                    apart = abs(columns[k, j] - at[k])
+                if how == SQUARES:
+                    total += apart * apart
+                elif how == MAGNITUDES:
+                    total += apart
+                else:
+                    total = max(total, apart)
+            out[j] = total
+            mask |= np.uint64(total <= limit) << np.uint64(j)
+        return mask
+
+    return within
+
+
+def _plain_tile(queries: int) -> Any:
+    @kernel
+    def tile(
+        codes: Array, asked: Array, first: int, bias: Array, norms: Array, factors: Array, limits: Array,
+        masks: Array,
+    ) -> None:  # fmt: skip
+        for i in range(queries):
+            own, mask = asked[first + i], np.uint64(0)
+            for j in range(ROWS):
+                product = bias[first + i]
+                for step in range(codes.shape[0]):
+                    for each in range(codes.shape[2]):
+                        product += bias.dtype.type(codes[step, j, each]) * bias.dtype.type(
+                            own[step * codes.shape[2] + each]
+                        )
+                near = norms[j] + factors[first + i] * np.float32(product) <= limits[i]
+                mask |= np.uint64(near) << np.uint64(j)
+            masks[i] = mask
+
+    return tile
+
+
+@kernel
+def plain_lowest(mask: Any) -> int:
+    """Return the place of the lowest bit that is set."""
+    place = 0
+    while (mask >> np.uint64(place)) & np.uint64(1) == np.uint64(0):
+        place += 1
+    return place
+
+
+@kernel
+def plain_place_of_least(values: Array) -> int:
+    """Return the place of the least of 64 numbers, the first of several."""
+    least = 0
+    for j in range(1, ROWS):
+        if values[j] < values[least]:
+            least = j
+    return least
+
+
+@kernel
+def plain_prefetch(rows: Array, i: int) -> None:
+    """Do nothing: a machine may as well read a row when it needs it."""
+
+
+plain_boxes_within = tuple(_plain_within(how, True) for how in (SQUARES, MAGNITUDES, GREATEST))
+plain_rows_within = tuple(_plain_within(how, False) for how in (SQUARES, MAGNITUDES, GREATEST))
+plain_tile_of_one, plain_tile_of_two, plain_tile_of_six = (_plain_tile(count) for count in (1, 2, TOGETHER))
+
+if VECTORS:
+    boxes_by_squares, boxes_by_magnitudes, boxes_by_greatest = (
+        _within(how, True) for how in (SQUARES, MAGNITUDES, GREATEST)
+    )
+    rows_by_squares, rows_by_magnitudes, rows_by_greatest = (
+        _within(how, False) for how in (SQUARES, MAGNITUDES, GREATEST)
+    )
+    tile_of_one, tile_of_two, tile_of_six = (_tile(count) for count in (1, 2, TOGETHER))
+    lowest, place_of_least, prefetch = _lowest, _place_of_least, _prefetch
+else:
+    boxes_by_squares, boxes_by_magnitudes, boxes_by_greatest = plain_boxes_within
+    rows_by_squares, rows_by_magnitudes, rows_by_greatest = plain_rows_within
+    tile_of_one, tile_of_two, tile_of_six = plain_tile_of_one, plain_tile_of_two, plain_tile_of_six
+    lowest, place_of_least, prefetch = plain_lowest, plain_place_of_least, plain_prefetch

@@ -1,0 +1,558 @@
+"""Queries that go together: several of them share each block of objects that is brought near.
+
+Idea
+    Queries in one batch are often near to each other. In the order of the block nearest to each, six at a
+    time go through the blocks of a structure. A block's codes are multiplied by those of all six at once, and
+    what comes out, a lower bound of each distance, is compared in the registers in which it is made with what
+    each query still admits (`simd.tiles`). The few objects that pass wait until some have come together:
+    their rows are fetched meanwhile, then estimated, and what is left in the end is settled by the canonical
+    distance. So k-NN, ranges, counts and joins are answered, exactly and in the order of all answers.
+
+Bounds
+    A query is admitted objects up to an estimate, as in every traversal. `reach` is that number as the codes
+    measure it, and gives way to all that was rounded: the codes of the query (`blur`) and those of the block
+    (`error`), each measured when it was made, and the product, by `slack` (Σ‖x‖² + ‖q‖² − 2xq cancels, so its
+    rounding is a part of the squared norms and not of the result).
+
+A structure that is swept says how (`roam`); its arrays are at least those of `coding.Coded`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .answer import (
+    ADMIT,
+    BALLS,
+    BOUNDS,
+    COST,
+    FOUND,
+    KNN,
+    REALS,
+    Answer,
+    admitted,
+    finish,
+    offer,
+    start,
+)
+from .bounds import allowance
+from .kernels import Array, fast_kernel, generic, kernel
+from .simd.tiles import (
+    MAGNITUDES,
+    ROWS,
+    SQUARES,
+    TOGETHER,
+    lowest,
+    prefetch,
+    rows_by_greatest,
+    rows_by_magnitudes,
+    rows_by_squares,
+    tile_of_one,
+    tile_of_six,
+)
+from .space import Room, estimate_within, fetch, prepare, settle
+from .traversal import DONE, MORE_RESULTS, STOPPED
+
+WAITING = 64  # objects that wait until they are measured
+FIRST = 128  # objects about home that give the first threshold
+ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
+
+# Tray.sizes
+WAIT, POOLED, NODES, TURN, CROWDED, STOP = range(6)
+
+
+class Asked(NamedTuple):
+    """Queries as boxes and codes see them, in the order in which they go; a group may end in padding."""
+
+    place: Array  # which query each is
+    home: Array  # the block nearest to it; −1 if the structure knows none
+    at: Array  # float32 (queries, dimensions of boxes)
+    away: Array  # how wrong that may be
+    codes: Array  # (queries, codes of a row)
+    blur: Array  # how far the codes lie from the query
+    bias: Array  # what is added to each product
+    factor: Array  # float32: what a product is multiplied by
+    square: Array  # ‖q‖² of the codes
+    slack: Array  # how wrong their squared distance to a row may be
+    partial: Array  # float32 (queries, dimensions of the second look)
+    vague: Array  # how wrong that may be
+
+
+class Tray(NamedTuple):
+    """The memory of one thread: what the members of a group have, and what waits for them."""
+
+    reals: Array  # as of `Answer`
+    admit: Array  # estimates up to this may belong
+    reach: Array  # the same as the codes measure
+    kept: Array  # (members, k): the least estimates so far, a heap with the greatest on top
+    filled: Array
+    first: Array  # blocks that are looked at first
+    last: Array
+    near: Array  # distances of their objects, for one member
+    cut: Array  # which of these are measured: those beyond one and up to another
+    limits: Array  # float32
+    masks: Array
+    boxes: Array  # which children of a node each member needs
+    bounds: Array  # float32 (64,)
+    blocks: Array  # the next blocks
+    needed: Array  # which members need each of them: a bit for each
+    members: Array  # of what waits
+    slots: Array
+    head: Array  # of each member's list in the pool, −1 where it is empty
+    following: Array  # the pool: estimated objects that may belong
+    pool_slots: Array
+    estimates: Array
+    keys: Array  # nodes that wait
+    nodes: Array
+    sizes: Array
+
+
+def make_tray(members: int, k: int, pool: int, nodes: int) -> Tray:
+    """Return the memory of one thread."""
+    room = WAITING + members * ROWS
+    return Tray(
+        reals=np.zeros((members, REALS)),
+        admit=np.zeros(members),
+        reach=np.zeros(members),
+        kept=np.zeros((members, max(k, 1))),
+        filled=np.zeros(members, np.int64),
+        first=np.zeros(members, np.int64),
+        last=np.zeros(members, np.int64),
+        near=np.zeros(FIRST + 3 * ROWS + 2 * k),
+        cut=np.zeros(2),
+        limits=np.zeros(members + TOGETHER, np.float32),
+        masks=np.zeros(TOGETHER, np.uint64),
+        boxes=np.zeros(members, np.uint64),
+        bounds=np.zeros(ROWS, np.float32),
+        blocks=np.zeros(ROWS, np.int64),
+        needed=np.zeros(ROWS, np.uint64),
+        members=np.zeros(room, np.int64),
+        slots=np.zeros(room, np.int64),
+        head=np.zeros(members, np.int64),
+        following=np.zeros(pool + room, np.int64),
+        pool_slots=np.zeros(pool + room, np.int64),
+        estimates=np.zeros(pool + room),
+        keys=np.zeros(nodes),
+        nodes=np.zeros(nodes, np.int64),
+        sizes=np.zeros(6, np.int64),
+    )
+
+
+def larger(tray: Tray) -> Tray:
+    """Return the same memory with twice the pool."""
+    return tray._replace(
+        **{
+            name: np.concatenate([getattr(tray, name)] * 2)
+            for name in ("following", "pool_slots", "estimates")
+        }
+    )
+
+
+class Question(NamedTuple):
+    """What every query of a batch asks, and where the results go."""
+
+    blank: Answer
+    radii: Array
+    skips: Array
+    afters: Array
+    positions: Array
+    distances: Array
+    wholes: Array
+    k: int
+
+
+@generic
+def roam(tree: Any, asked: Asked, first: int, tray: Tray) -> Any:
+    """Write the next blocks that may hold answers, and who needs them; return how many, 0 at the end.
+
+    The members are the queries from `first` on. What is still to be looked at waits in `Tray.nodes`: at first
+    node 0 alone.
+    """
+
+
+@generic
+def home_of(tree: Any, at: Array, bounds: Array) -> Any:
+    """Return the block nearest to a query, −1 if the structure knows none; ``bounds`` is scratch."""
+
+
+@home_of.of(object)
+def _(tree: Any, at: Array, bounds: Array) -> int:
+    return -1
+
+
+@kernel
+def answer_of(ask: Question, i: int, used: int, room: int, reals: Array) -> Answer:
+    """Return the answer of a query, whose results go into so many places from `used` on."""
+    blank = ask.blank
+    return Answer(
+        ask.positions[used : used + room], ask.distances[used : used + room], reals, ask.wholes[i],
+        blank.order, blank.mask, ask.skips[min(i, ask.skips.shape[0] - 1)],
+        ask.afters[min(i, ask.afters.shape[0] - 1)], blank.kind, blank.stretch, blank.budget, blank.enough,
+        blank.reaches, blank.node_reaches, blank.scale, blank.margin, blank.slack,
+    )  # fmt: skip
+
+
+@kernel
+def reach_in_codes(tree: Any, d: float) -> float:
+    """Return what lies no farther apart than `d` in the codes' own measure, as far as they are exact."""
+    if tree.sphere > 0.0:  # the chord of an arc
+        half = min(d / (2 * tree.sphere), np.pi / 2)
+        d = 2 * np.sin(half) * (1 + 1e-12) if half < np.pi / 2 else np.inf
+    return d * tree.scale * tree.stretch * (1 + 1e-9)
+
+
+@kernel
+def tighten(tree: Any, tray: Tray, r: int, admit: float) -> None:
+    """Admit a member nothing beyond an estimate."""
+    if admit < tray.admit[r]:
+        tray.admit[r] = admit
+        tray.reach[r] = reach_in_codes(tree, admit)
+
+
+@kernel
+def visit(tree: Any, space: Any, block: int, needed: Any, at_home: bool, asked: Asked, first: int,
+          ask: Question, tray: Tray) -> None:  # fmt: skip
+    """Look at a block for the members that need it; what may belong to them waits."""
+    start, stop = block * ROWS, min((block + 1) * ROWS, tree.objects)
+    inside = ALL >> np.uint64(ROWS - (stop - start))
+    for lead in range(0, tray.head.shape[0], TOGETHER):
+        group = (needed >> np.uint64(lead)) & np.uint64((1 << TOGETHER) - 1)
+        if group == np.uint64(0):
+            continue
+        count = min(TOGETHER, tray.head.shape[0] - lead)
+        for i in range(count):
+            r = lead + i
+            j = first + r
+            tray.limits[r] = -np.inf
+            if (group >> np.uint64(i)) & np.uint64(1) == np.uint64(0):
+                continue
+            if at_home:
+                high = tray.cut[1]
+                if high < 0.0:  # what is left of it, now that there is a threshold
+                    reach = tray.reach[r] + asked.blur[j] + tree.error[block]
+                    high = tray.admit[r] if tree.gram else np.float64(limit_of(tree, reach, 0.0, 0.0))
+                tray.masks[i] = nearest_in(block - tray.first[r], tray.cut[0], high, tray)
+                continue
+            q = asked.place[j]
+            after = ask.afters[min(q, ask.afters.shape[0] - 1)]
+            if stop - 1 > after and not tray.first[r] <= block < tray.last[r]:
+                reach = tray.reach[r] + asked.blur[j] + tree.error[block]
+                tray.limits[r] = limit_of(tree, reach, asked.square[j], asked.slack[j])
+                ask.wholes[q, BOUNDS] += stop - start
+        if not at_home:
+            compare(tree, block, asked, first, lead, count, tray)
+        for i in range(count):
+            if (group >> np.uint64(i)) & np.uint64(1) != np.uint64(0):
+                let_wait(tree, space, start, tray.masks[i] & inside, lead + i, tray)
+
+
+@kernel
+def limit_of(tree: Any, reach: float, square: float, slack: float) -> Any:
+    """Return what a tile compares with, so that nothing within `reach` is lost."""
+    if tree.how == SQUARES:
+        reach *= reach
+    reach *= 1 + (tree.codes.shape[1] + 32) * 2.0**-23  # sums of so many terms in float32
+    return np.float32(reach - square + slack) if tree.gram else np.float32(reach)
+
+
+@kernel
+def compare(tree: Any, block: int, asked: Asked, first: int, lead: int, count: int, tray: Tray) -> None:
+    """Write for each of a group which rows of a block are within its limit."""
+    group = first + lead
+    if not tree.gram:
+        for i in range(count):
+            limit = tray.limits[lead + i]
+            if limit == -np.inf:
+                tray.masks[i] = np.uint64(0)
+            else:
+                tray.masks[i] = compare_one(tree, block, asked.codes[group + i], limit, tray.bounds)
+    elif count > 1:
+        tile_of_six(tree.codes[block], asked.codes, group, asked.bias, tree.norms[block], asked.factor,
+                    tray.limits[lead:], tray.masks)  # fmt: skip
+    else:
+        tile_of_one(tree.codes[block], asked.codes, group, asked.bias, tree.norms[block], asked.factor,
+                    tray.limits[lead:], tray.masks)  # fmt: skip
+
+
+@kernel
+def compare_one(tree: Any, block: int, own: Array, limit: Any, bounds: Array) -> Any:
+    """Return the bits of the rows of a block within a limit of one query, by their differences."""
+    if tree.how == SQUARES:
+        return rows_by_squares(tree.codes[block], own, limit, bounds)
+    if tree.how == MAGNITUDES:
+        return rows_by_magnitudes(tree.codes[block], own, limit, bounds)
+    return rows_by_greatest(tree.codes[block], own, limit, bounds)
+
+
+@kernel
+def let_wait(tree: Any, space: Any, start: int, mask: Any, r: int, tray: Tray) -> None:
+    """Put the objects of a block whose bits are set on the list of what is to be measured."""
+    place = tray.sizes[WAIT]
+    while mask != np.uint64(0):
+        slot = start + lowest(mask)
+        mask &= mask - np.uint64(1)
+        tray.members[place], tray.slots[place] = r, slot
+        place += 1
+        if tree.partial.shape[1] > 0:
+            prefetch(tree.partial, slot)
+        else:
+            fetch(space, slot)
+    tray.sizes[WAIT] = place
+
+
+@kernel
+def refine(tree: Any, space: Any, queries: Any, asked: Asked, first: int, known: bool, room: Room,
+           ask: Question, tray: Tray) -> None:  # fmt: skip
+    """Estimate what waits; what is `known` already is not counted again."""
+    count, left = tray.sizes[WAIT], 0
+    tray.sizes[WAIT] = 0
+    if tree.partial.shape[1] > 0:
+        for z in range(count):
+            r, slot = tray.members[z], tray.slots[z]
+            j = first + r
+            reach = tray.reach[r] + asked.vague[j]
+            if squares_apart(tree.partial[slot], asked.partial[j]) <= reach * reach * (1 + 1e-4):
+                tray.members[left], tray.slots[left] = r, slot
+                left += 1
+                fetch(space, slot)
+        count = left
+    for z in range(count):
+        r, slot = tray.members[z], tray.slots[z]
+        consider_now(tree, space, queries, asked, first, r, slot, known, room, ask, tray)
+
+
+@kernel
+def consider_now(tree: Any, space: Any, queries: Any, asked: Asked, first: int, r: int, slot: int,
+                 known: bool, room: Room, ask: Question, tray: Tray) -> None:  # fmt: skip
+    """Estimate an object for a member, and keep it in the pool if it may belong."""
+    q = asked.place[first + r]
+    if slot == ask.skips[min(q, ask.skips.shape[0] - 1)]:
+        return
+    if slot <= ask.afters[min(q, ask.afters.shape[0] - 1)]:
+        return
+    ask.wholes[q, COST] += not known
+    d = estimate_within(space, slot, prepare(space, queries, q, room), tray.admit[r])
+    if not d <= tray.admit[r]:
+        return
+    place = tray.sizes[POOLED]
+    tray.sizes[POOLED] = place + 1
+    tray.estimates[place], tray.pool_slots[place] = d, slot
+    tray.following[place] = tray.head[r]
+    tray.head[r] = place
+    if ask.blank.kind == KNN and keep_least(tray.kept[r], tray.filled, r, d):
+        # The k-th estimate, its error and that of whatever is compared with it.
+        slack, most = ask.blank.slack, tray.kept[r, 0]
+        tighten(tree, tray, r, admitted(most + allowance(slack, most), slack))
+
+
+@kernel
+def keep_least(kept: Array, filled: Array, r: int, d: float) -> bool:
+    """Keep the least of what is offered, and return whether there are as many as there is room for."""
+    size = kept.shape[0]
+    if filled[r] < size:
+        i = filled[r]
+        filled[r] = i + 1
+        while i > 0 and kept[(i - 1) // 2] < d:
+            kept[i] = kept[(i - 1) // 2]
+            i = (i - 1) // 2
+        kept[i] = d
+    elif d < kept[0]:
+        i = 0
+        while 2 * i + 1 < size:
+            child = 2 * i + 1
+            if child + 1 < size and kept[child + 1] > kept[child]:
+                child += 1
+            if d >= kept[child]:
+                break
+            kept[i] = kept[child]
+            i = child
+        kept[i] = d
+    return filled[r] == size
+
+
+@fast_kernel
+def squares_apart(x: Array, y: Array) -> Any:
+    """Return Σ(xₖ − yₖ)² in float32."""
+    total = np.float32(0)
+    for k in range(x.shape[0]):
+        apart = x[k] - y[k]
+        total += apart * apart
+    return total
+
+
+@kernel
+def settle_all(tree: Any, space: Any, queries: Any, asked: Asked, first: int, r: int, answer: Answer,
+               room: Room, tray: Tray) -> None:  # fmt: skip
+    """Settle what a member has in the pool, and offer it to its answer."""
+    place = tray.head[r]
+    if place < 0:
+        return
+    query = prepare(space, queries, asked.place[first + r], room)
+    while place >= 0:
+        if tray.estimates[place] <= tray.admit[r]:
+            slot = tray.pool_slots[place]
+            offer(answer, slot, settle(space, slot, query, tray.estimates[place]))
+        place = tray.following[place]
+    tray.head[r] = -1
+    tighten(tree, tray, r, answer.reals[ADMIT])
+
+
+@kernel
+def gather(tree: Any, space: Any, queries: Any, asked: Asked, first: int, count: int, used: Array, room: Room,
+           ask: Question, tray: Tray, last: bool) -> None:  # fmt: skip
+    """Empty the pool into the answers of the members, and finish these if nothing more comes."""
+    kind = ask.blank.kind
+    for r in range(count):
+        q = asked.place[first + r]
+        at = q * ask.k if kind == KNN else used[0]
+        places = ask.positions.shape[0] - used[0] if kind in BALLS else ask.k
+        answer = answer_of(ask, q, at, places, tray.reals[r])
+        settle_all(tree, space, queries, asked, first, r, answer, room, tray)
+        if last:
+            finish(answer)
+            if kind in BALLS:
+                used[0] += answer.wholes[FOUND]
+    tray.sizes[POOLED] = 0
+
+
+@kernel
+def begin_group(tree: Any, asked: Asked, first: int, count: int, ask: Question, tray: Tray) -> None:
+    """Let every member start from nothing."""
+    tray.sizes[:STOP] = 0
+    tray.nodes[0], tray.sizes[NODES] = 0, 1
+    blocks = tree.norms.shape[0]
+    for r in range(tray.head.shape[0]):
+        tray.head[r], tray.filled[r] = -1, 0
+        tray.first[r] = tray.last[r] = 0
+        tray.limits[r] = -np.inf
+        tray.admit[r] = tray.reach[r] = -np.inf
+        if r >= count:
+            continue
+        q = asked.place[first + r]
+        start(answer_of(ask, q, 0, 0, tray.reals[r]), ask.radii[q])
+        tray.admit[r] = tray.reals[r, ADMIT]
+        tray.reach[r] = reach_in_codes(tree, tray.admit[r])
+        home = asked.home[first + r]
+        if ask.blank.kind == KNN and home >= 0:
+            wanted = min(
+                (max(FIRST, ask.k + ROWS) + ROWS - 1) // ROWS if tree.gram else 1 + ask.k // 48, blocks
+            )
+            tray.first[r] = max(0, min(home - (wanted - 1) // 2, blocks - wanted))
+            tray.last[r] = tray.first[r] + wanted
+
+
+@kernel
+def next_blocks(tree: Any, space: Any, queries: Any, asked: Asked, first: int, count: int, room: Room,
+                ask: Question, tray: Tray) -> int:  # fmt: skip
+    """Write the next blocks and who needs them: at first those about each home, then those on the way."""
+    turn = tray.sizes[TURN]
+    r = turn >> 40
+    while r < count:
+        done, blocks = turn & ((1 << 40) - 1), tray.last[r] - tray.first[r]
+        if done < 2 * blocks:  # those that are nearest, then those of the others that may belong
+            if done == 0:
+                tray.cut[0], tray.cut[1] = (
+                    -1.0, look_about(tree, space, queries, asked, first, r, room, ask, tray)
+                )  # fmt: skip
+            elif done == blocks:
+                tray.cut[0], tray.cut[1] = tray.cut[1], -1.0
+            found = min(blocks - done % blocks, ROWS)
+            for i in range(found):
+                tray.blocks[i] = tray.first[r] + done % blocks + i
+                tray.needed[i] = np.uint64(1) << np.uint64(r)
+            tray.sizes[TURN] = turn + found
+            return found
+        r += 1
+        turn = r << 40
+        tray.sizes[TURN] = turn
+    return roam(tree, asked, first, tray)
+
+
+@kernel
+def look_about(tree: Any, space: Any, queries: Any, asked: Asked, first: int, r: int, room: Room,
+               ask: Question, tray: Tray) -> float:  # fmt: skip
+    """Measure the objects about a member's home, and return up to where as many are as it asks for."""
+    j, size = first + r, 0
+    q = asked.place[j]
+    skip, after = ask.skips[min(q, ask.skips.shape[0] - 1)], ask.afters[min(q, ask.afters.shape[0] - 1)]
+    query = prepare(space, queries, q, room)
+    for block in range(tray.first[r], tray.last[r]):
+        start, stop = block * ROWS, min((block + 1) * ROWS, tree.objects)
+        if not tree.gram:
+            tray.limits[r] = np.inf
+            compare_one(tree, block, asked.codes[j], np.float32(np.inf), tray.bounds)
+            ask.wholes[q, BOUNDS] += stop - start
+        else:
+            ask.wholes[q, COST] += stop - start
+        for slot in range(start, stop):
+            if slot == skip or slot <= after:
+                d = np.inf
+            elif tree.gram:
+                d = estimate_within(space, slot, query, np.inf)
+            else:
+                d = np.float64(tray.bounds[slot - start])
+            tray.near[size] = d
+            size += 1
+    tray.limits[r] = -np.inf
+    low, high = 0.0, 0.0
+    for i in range(size):
+        if tray.near[i] < np.inf:
+            high = max(high, tray.near[i])
+    for _ in range(24):
+        middle, below = low + (high - low) / 2, 0
+        for i in range(size):
+            below += tray.near[i] <= middle
+        if below >= ask.k:
+            high = middle
+            if below <= ask.k + 3:
+                break
+        else:
+            low = middle
+    return high
+
+
+@kernel
+def nearest_in(block: int, beyond: float, most: float, tray: Tray) -> Any:
+    """Return the bits of the objects of a block about home whose distances are between two."""
+    mask = np.uint64(0)
+    for i in range(ROWS):
+        d = tray.near[block * ROWS + i]
+        mask |= np.uint64(beyond < d <= most) << np.uint64(i)
+    return mask
+
+
+@kernel
+def sweep(tree: Any, space: Any, queries: Any, asked: Asked, room: Room, ask: Question, span: Array,
+          used: Array, tray: Tray) -> int:  # fmt: skip
+    """Answer the queries of a span, a group at a time, and return how it went.
+
+    ``span`` holds the next query and the end, in the order in which they go, and begins where a group does;
+    ``used`` how much of the result buffers is taken.
+    """
+    balls = ask.blank.kind in BALLS
+    enough = tray.estimates.shape[0] - tray.slots.shape[0]
+    while span[0] < span[1]:
+        if tray.sizes[STOP] != 0 or room.fault[0] != 0:
+            return STOPPED
+        first = span[0]
+        count = min(tray.head.shape[0], span[1] - first)
+        begin_group(tree, asked, first, count, ask, tray)
+        more = True
+        while more:
+            blocks = next_blocks(tree, space, queries, asked, first, count, room, ask, tray)
+            more, at_home = blocks > 0, tray.sizes[TURN] >> 40 < count
+            for i in range(max(blocks, 1)):
+                if more:
+                    visit(tree, space, tray.blocks[i], tray.needed[i], at_home, asked, first, ask, tray)
+                if tray.sizes[WAIT] >= WAITING or at_home or not more:
+                    refine(tree, space, queries, asked, first, at_home and tree.gram, room, ask, tray)
+                if tray.sizes[POOLED] > enough or not more:
+                    if balls and more:
+                        tray.sizes[CROWDED] = 1
+                    if balls and (more or used[0] + tray.sizes[POOLED] > ask.positions.shape[0]):
+                        return MORE_RESULTS  # the group begins anew, with more room
+                    gather(tree, space, queries, asked, first, count, used, room, ask, tray, not more)
+        span[0] = first + count
+    return DONE if room.fault[0] == 0 else STOPPED

@@ -1,0 +1,214 @@
+"""The box tree: what it keeps, and that nothing which rounds, ties or overflows makes it miss an object."""
+
+import numpy as np
+import pytest
+
+import metricspace as ms
+from metricspace.coding import Layout, coordinates
+from metricspace.fitting import divide_into_blocks
+from metricspace.simd.tiles import ROWS
+
+RANDOM = np.random.default_rng(0)
+
+
+def clustered(n, d, spread=0.1, seed=0, dtype=np.float32):
+    random = np.random.default_rng(seed)
+    centres = random.normal(size=(20, d))
+    return (centres[random.integers(0, 20, n)] + random.normal(size=(n, d)) * spread).astype(dtype)
+
+
+def near_duplicates(n, d):
+    """Rows that differ in the last bits of float32."""
+    base = clustered(n // 8 + 1, d)
+    rows = np.repeat(base, 8, axis=0)[:n]
+    return np.nextafter(rows, np.where(RANDOM.random(rows.shape) < 0.5, -9, 9).astype(np.float32))
+
+
+def with_outliers(n, d):
+    rows = clustered(n, d)
+    rows[::97] *= 1e4
+    return rows
+
+
+MAKES = {
+    "clusters": clustered,
+    "near duplicates": near_duplicates,
+    "an offset": lambda n, d: clustered(n, d) + np.float32(1e6),
+    "an offset in float64": lambda n, d: clustered(n, d, 1e-3, dtype=np.float64) * 1e-3 + 1e6,
+    "outliers": with_outliers,
+    "a grid": lambda n, d: RANDOM.integers(0, 3, (n, d)).astype(np.float32),
+    "few that differ": lambda n, d: np.eye(d, dtype=np.float32)[RANDOM.integers(0, min(d, 3), n)],
+    "subnormal": lambda n, d: (clustered(n, d) * 1e-40).astype(np.float32),
+    "tiny in float64": lambda n, d: clustered(n, d, dtype=np.float64) * 1e-200,
+    "huge in float64": lambda n, d: clustered(n, d, dtype=np.float64) * 1e140,
+    "one direction": lambda n, d: (RANDOM.random((n, 1)) @ np.ones((1, d))).astype(np.float32),
+}
+
+
+def agree(index, scan, queries, k=10):
+    expected, found = scan.knn(queries, k), index.knn(queries, k)
+    assert (found.positions == expected.positions).all()
+    assert (found.distances == expected.distances).all()
+    radii = expected.distances[:, min(k, len(index)) - 1]
+    expected, found = scan.range(queries, radii), index.range(queries, radii)
+    assert found.indptr.tolist() == expected.indptr.tolist()
+    assert (found.positions == expected.positions).all()
+    assert (found.distances == expected.distances).all()
+    assert (index.count(queries, radii).counts == np.diff(expected.indptr)).all()
+    within = index.knn(queries, k, radius=radii / 2)
+    assert (within.positions == scan.knn(queries, k, radius=radii / 2).positions).all()
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan", "chebyshev"])
+@pytest.mark.parametrize("d", [1, 3, 6, 20, 100])
+@pytest.mark.parametrize("make", MAKES)
+def test_equals_the_scan(make, d, metric):
+    rows = MAKES[make](1100, d)
+    objects, queries = rows[:1000], np.concatenate([rows[1000:], rows[:20]])
+    agree(ms.BoxTree(metric).fit(objects), ms.LinearScan(metric).fit(objects), queries)
+
+
+@pytest.mark.parametrize(
+    ("metric", "params"),
+    [
+        ("angular", {}),
+        ("chord", {}),
+        ("minkowski", {"p": 1.5}),
+        ("minkowski", {"p": 4}),
+        ("minkowski", {"p": 2, "w": np.linspace(0, 3, 12).tolist()}),
+        ("mahalanobis", {"VI": np.diag(np.linspace(0.1, 4, 12)).tolist()}),
+    ],
+)
+def test_other_norms_equal_the_scan(metric, params):
+    rows = clustered(3100, 12)
+    given = ms.metric(metric, **params)
+    agree(ms.BoxTree(given).fit(rows[:3000]), ms.LinearScan(given).fit(rows[:3000]), rows[3000:])
+
+
+def test_haversine():
+    random = np.random.default_rng(5)
+    places = np.stack([random.uniform(-90, 90, 2000), random.uniform(-180, 180, 2000)], axis=1)
+    given = ms.metric("haversine", unit="degrees", radius=6371)
+    agree(ms.BoxTree(given).fit(places[:1900]), ms.LinearScan(given).fit(places[:1900]), places[1900:])
+
+
+@pytest.mark.parametrize("k", [1, 63, 64, 65, 500, 5000])
+def test_any_number_of_neighbours(k):
+    rows = clustered(3000, 10)
+    index, scan = ms.BoxTree().fit(rows), ms.LinearScan().fit(rows)
+    assert (index.knn(rows[:15], k).positions == scan.knn(rows[:15], k).positions).all()
+
+
+def test_ties_in_any_number():
+    rows = np.concatenate([np.zeros((3000, 9)), np.eye(9)[RANDOM.integers(0, 9, 3000)]]).astype(np.float32)
+    rows = rows[RANDOM.permutation(6000)]
+    index, scan = ms.BoxTree().fit(rows), ms.LinearScan().fit(rows)
+    queries = np.concatenate([rows[:8], np.full((2, 9), 0.5, np.float32)])
+    agree(index, scan, queries, 2000)
+
+
+def test_queries_from_far_away():
+    rows = clustered(2000, 24)
+    queries = np.concatenate([rows[:4] + 10.0 ** np.arange(1, 15)[:, None, None] for _ in range(1)]).reshape(
+        -1, 24
+    )
+    queries = queries.astype(np.float32)
+    index, scan = ms.BoxTree().fit(rows), ms.LinearScan().fit(rows)
+    expected, found = scan.knn(queries, 5), index.knn(queries, 5)
+    assert (found.positions == expected.positions).all()
+
+
+def test_own_objects_and_joins():
+    rows = clustered(1500, 16)
+    index, scan = ms.BoxTree().fit(rows), ms.LinearScan().fit(rows)
+    for ask in (
+        lambda one: one.knn(ids=range(40), k=6).positions,
+        lambda one: one.knn_graph(5).positions,
+        lambda one: one.range(ids=range(40), radius=0.4).positions,
+        lambda one: np.stack([one.self_join(0.3).left_positions, one.self_join(0.3).right_positions]),
+        lambda one: one.closest_pairs(50).left_positions,
+        lambda one: one.join(rows[:300] + np.float32(0.01), 0.3).right_positions,
+    ):
+        assert (ask(index) == ask(scan)).all()
+
+
+def test_a_range_that_holds_everything():
+    rows = clustered(5000, 16)
+    index = ms.BoxTree().fit(rows)
+    assert np.diff(index.range(rows[:20], np.inf).indptr).tolist() == [5000] * 20
+    assert (index.range(rows[:20], 0.0).positions == np.arange(20)).all()
+
+
+def test_a_deep_tree():
+    """Three levels above the blocks, of which most nodes are full."""
+    rows = np.random.default_rng(1).random((64 * 64 * 64 * 2 + 5, 3)).astype(np.float32)
+    index, scan = ms.BoxTree().fit(rows), ms.LinearScan().fit(rows)
+    tree = index._tree
+    assert index.statistics().depth == 3
+    assert (np.diff(tree.first) <= ROWS).all()
+    queries = np.random.default_rng(2).random((12, 3)).astype(np.float32)
+    agree(index, scan, queries)
+    assert [i for i, _ in zip(index.browse(queries[0]), range(5))] == [
+        (p, d) for p, d in zip(scan.knn(queries[:1], 5).ids[0], scan.knn(queries[:1], 5).distances[0])
+    ]
+
+
+@pytest.mark.parametrize("d", [3, 20])
+def test_boxes_hold_their_rows_and_codes_err_as_they_say(d):
+    rows = clustered(2000, d)
+    index = ms.BoxTree().fit(rows)
+    tree, own = index._tree, index._objects.rows
+    layout = Layout(tree.how, tree.gram, d > 8, tree.mean, tree.axes.astype(float), tree.boxes.shape[1],
+                    tree.coded, tree.rest, 0, tree.scale, 1.0)  # fmt: skip
+    placed, rest, _ = coordinates(layout, own)
+    inner = len(tree.first) - 1
+    for node in range(inner):
+        for child in range(tree.first[node + 1] - tree.first[node]):
+            first = tree.first[node] + child
+            last = first
+            while first < inner:
+                first, last = tree.first[first], tree.first[last + 1] - 1
+            below = placed[(first - inner) * ROWS : (last - inner + 1) * ROWS, : tree.boxes.shape[1]]
+            box = tree.boxes[node, :, :, child].astype(float)
+            assert (below >= box[:, 0] - 1e-6).all()
+            assert (below <= box[:, 1] + 1e-6).all()
+    coded = placed[:, tree.boxes.shape[1] : tree.boxes.shape[1] + tree.coded]
+    if tree.rest:
+        coded = np.hstack([coded, (rest - tree.middle)[:, None]])
+    codes = tree.codes.astype(float) - (128 if tree.codes.dtype == np.uint8 else 0)
+    codes = codes.transpose(0, 2, 1, 3).reshape(-1, codes.shape[1] * codes.shape[3])[:2000, : coded.shape[1]]
+    wrong = np.linalg.norm(codes * (tree.step or 1.0) - coded, axis=1)
+    assert (wrong <= np.repeat(tree.error, ROWS)[:2000] + 1e-5).all()
+
+
+def test_blocks_are_divided_whatever_the_keys():
+    for keys in (
+        np.zeros((1000, 2)),
+        RANDOM.integers(0, 2, (1000, 2)),
+        np.sort(RANDOM.random((1000, 2)), axis=0),
+    ):
+        keys = keys.astype(np.float32)
+        before, order = keys.copy(), np.arange(1000)
+        todo, state = np.zeros((64, 2), np.int64), np.array([1, 0])
+        todo[0] = 0, 1000
+        while not divide_into_blocks(keys, order, todo, state, 5000):
+            pass
+        assert sorted(order) == list(range(1000))
+        assert (keys == before[order]).all()
+
+
+def test_the_seed_decides():
+    rows = clustered(2000, 30)
+    one, again = (ms.BoxTree(seed=4).fit(rows) for _ in range(2))
+    assert (one._order == again._order).all()
+    assert (one.knn(rows[:50], 5).cost == again.knn(rows[:50], 5).cost).all()
+    alone, together = (one.knn(rows[:500], 5, n_jobs=jobs) for jobs in (1, 3))
+    assert (alone.cost == together.cost).all()
+    assert (alone.bounds == together.bounds).all()
+
+
+def test_other_metrics_are_refused():
+    with pytest.raises(ms.MetricSpaceError, match="norms of the difference"):
+        ms.BoxTree("levenshtein").fit(["a"])
+    with pytest.raises(ms.MetricSpaceError, match="VPTree"):
+        ms.BoxTree("jaccard").fit([{1}])
