@@ -122,7 +122,7 @@ class Batch:
         self.order = BEST_FIRST if best_first else DEPTH_FIRST
         plain = budget is None and eps == 0 and self.masks.size == 0 and len(reaches) == 0 and measure is None
         together = plain and not alone and enough == _UNLIMITED and kind in (KNN, RANGE, COUNT, PAIRS)
-        self.swept: Any = index._swept() if together else None
+        self.swept: Any = index._swept(self.count) if together else None
         bind = index._bind if self.swept is None else index._bind_swept
         measure = measure or Scaled(bind(index._objects, asked))
         self.bound = measure.bound

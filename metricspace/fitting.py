@@ -12,13 +12,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .coding import Layout, Reals, centre, chunks, code_width, coordinates, encode_rows
+from .coding import Layout, Reals, centre, chunks, code_width, coordinates, encode_rows, rounding
 from .construction import Construction
 from .ids import Positions
 from .kernels import Array, kernel
+from .laws import Metric
 from .metrics.directions import ArcSpace
-from .norms import ChebyshevSpace, ManhattanSpace, MinkowskiSpace
+from .norms import ChebyshevSpace, EuclideanSpace, ManhattanSpace, MinkowskiSpace, OnRows
 from .simd.tiles import GREATEST, MAGNITUDES, OFFSET, ROWS, SQUARES
+from .together import Asked, Tray, all_blocks, roam
 
 SAMPLE = 65_536  # rows from which the axes are found
 ASKED = 100  # rows that are asked for their neighbours
@@ -27,6 +29,7 @@ COMPARED = 16_384  # rows with which they are compared, coordinate by coordinate
 BOXED = 8  # coordinates of boxes
 FEW = 4  # up to so many coordinates, rows are compared by differences
 PRUNED = 0.7  # boxes that leave more of the blocks are not looked at
+SCANNING = 60  # queries that share a block of a scan
 NOWHERE = 1e15  # the centre of a child that does not exist
 
 # Nanoseconds, about.
@@ -173,8 +176,8 @@ class Plane(NamedTuple):
     axes: Reals  # all directions, those in which the data vary most first
 
 
-def plane_of(space: Any, rows: npt.NDArray[Any], seed: int) -> Plane:
-    """Return what holds for all rows of a space."""
+def plane_of(space: Any, rows: npt.NDArray[Any], seed: int, turn: bool = True) -> Plane:
+    """Return what holds for all rows of a space, turned into their principal axes if that may be."""
     count, width = rows.shape
     chosen = np.random.default_rng(seed).choice(count, min(count, SAMPLE), replace=False)
     sample = np.asarray(rows[np.sort(chosen)], np.float64)
@@ -187,8 +190,8 @@ def plane_of(space: Any, rows: npt.NDArray[Any], seed: int) -> Plane:
     if isinstance(space, MinkowskiSpace) and space.p > 2:  # by the inequality of power means
         stretch = float(width) ** (0.5 - 1 / space.p)
     sphere = float(space.radius) if isinstance(space, ArcSpace) else 0.0
-    gram = how == SQUARES and width > FEW
-    rotated = gram and width > BOXED
+    gram = how == SQUARES and (width > FEW or not turn)
+    rotated = turn and gram and width > BOXED
     if rotated:
         axes = principal_axes(sample)
     else:
@@ -395,3 +398,67 @@ def blocks_left(plane: Plane, asked: Reals, radii: Reals, least: Array, most: Ar
         reach = radii**2 if plane.how == SQUARES else radii
         left += float((apart <= reach[:, None]).sum())
     return left / (len(at) * len(least))
+
+
+# --- rows as they are --------------------------------------------------------------------------------
+
+
+class Flat(NamedTuple):
+    """All rows as they are, in float32 and column by column, with no boxes."""
+
+    objects: int
+    how: int
+    gram: bool
+    measured: bool  # whether a code is a row itself: true, as nothing is left out
+    together: int
+    coded: int
+    rest: bool
+    scale: float
+    stretch: float
+    sphere: float
+    step: float
+    middle: float
+    radius: float
+    rounding: float
+    mean: Array
+    axes: Array
+    boxes: Array
+    codes: Array
+    norms: Array
+    error: Array
+    partial: Array
+
+
+@roam.of(Flat)
+def _(tree: Flat, asked: Asked, first: int, tray: Tray) -> int:
+    return all_blocks(tree, asked, first, tray)
+
+
+def scanned_together(metric: Metric) -> bool:
+    """Return whether distances are norms that tiles of float32 measure."""
+    kind = getattr(metric, "arrays", None)
+    kinds = (EuclideanSpace, ManhattanSpace, ChebyshevSpace, ArcSpace)
+    return isinstance(metric, OnRows) and getattr(kind, "func", kind) in kinds
+
+
+def flattened(space: Any, rows: npt.NDArray[Any]) -> Flat:
+    """Return rows to be scanned by queries that go together."""
+    count, width = rows.shape
+    plane = plane_of(space, rows, 0, turn=False)
+    layout = Layout(
+        plane.how, plane.gram, False, plane.mean, np.zeros((width, 0)), 0, width, False, 0, plane.scale, 1.0
+    )
+    blocks = -(-count // ROWS)
+    codes = np.zeros((blocks, width, ROWS, 1), np.float32)
+    norms, error = np.zeros((blocks, ROWS), np.float32), np.zeros(blocks)
+    for part in chunks(count, width):
+        here = np.empty(rows[part].shape)
+        centre(rows[part], plane.mean, plane.scale, here)
+        noise = 2.0**-50 * np.abs(here).sum(axis=1)
+        encode_rows(plane.how, here, part.start // ROWS, 0.0, noise, codes, norms, error)
+    radius = float(np.sqrt(norms.max(initial=0.0))) * (1 + 1e-6)
+    return Flat(
+        count, plane.how, plane.gram, True, SCANNING, width, False, plane.scale, 1.0, plane.sphere, 0.0, 0.0,
+        radius, rounding(layout), plane.mean, np.zeros((width, 0), np.float32),
+        np.zeros((0, 0, 2, ROWS), np.float32), codes, norms, error, np.zeros((0, 0), np.float32),
+    )  # fmt: skip

@@ -63,8 +63,8 @@ class Searchable:
         """Make objects and queries ready for the kernels through which queries go together."""
         raise NotImplementedError
 
-    def _swept(self) -> Any:
-        """Return the arrays through which queries go together, None if each goes by itself."""
+    def _swept(self, queries: int) -> Any:
+        """Return the arrays through which so many queries go together, None if each goes by itself."""
         return None
 
     def _vectors(self, objects: Objects) -> npt.NDArray[Any]:

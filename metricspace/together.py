@@ -172,6 +172,18 @@ def roam(tree: Any, asked: Asked, first: int, tray: Tray) -> Any:
     """
 
 
+@kernel
+def all_blocks(tree: Any, asked: Asked, first: int, tray: Tray) -> int:
+    """Write the next blocks of all, which every member needs."""
+    following = tray.nodes[0]
+    found = min(tree.norms.shape[0] - following, ROWS)
+    present = ALL >> np.uint64(64 - min(tray.head.shape[0], asked.place.shape[0] - first))
+    for i in range(found):
+        tray.blocks[i], tray.needed[i] = following + i, present
+    tray.nodes[0] = following + found
+    return found
+
+
 @generic
 def home_of(tree: Any, at: Array, bounds: Array) -> Any:
     """Return the block nearest to a query, −1 if the structure knows none; ``bounds`` is scratch."""
@@ -240,7 +252,7 @@ def visit(tree: Any, space: Any, block: int, needed: Any, at_home: bool, asked: 
             if stop - 1 > after and not tray.first[r] <= block < tray.last[r]:
                 reach = tray.reach[r] + asked.blur[j] + tree.error[block]
                 tray.limits[r] = limit_of(tree, reach, asked.square[j], asked.slack[j])
-                ask.wholes[q, BOUNDS] += stop - start
+                ask.wholes[q, COST if tree.measured else BOUNDS] += stop - max(start, after + 1)
         if not at_home:
             compare(tree, block, asked, first, lead, count, tray)
         for i in range(count):
@@ -547,7 +559,17 @@ def sweep(tree: Any, space: Any, queries: Any, asked: Asked, room: Room, ask: Qu
                 if more:
                     visit(tree, space, tray.blocks[i], tray.needed[i], at_home, asked, first, ask, tray)
                 if tray.sizes[WAIT] >= WAITING or at_home or not more:
-                    refine(tree, space, queries, asked, first, at_home and tree.gram, room, ask, tray)
+                    refine(
+                        tree,
+                        space,
+                        queries,
+                        asked,
+                        first,
+                        tree.measured or (at_home and tree.gram),
+                        room,
+                        ask,
+                        tray,
+                    )
                 if tray.sizes[POOLED] > enough or not more:
                     if balls and more:
                         tray.sizes[CROWDED] = 1

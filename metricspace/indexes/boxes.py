@@ -70,7 +70,7 @@ from ..simd.tiles import (
     place_of_least,
     rows_by_squares,
 )
-from ..together import ALL, NODES, Asked, Tray, home_of, roam
+from ..together import ALL, NODES, Asked, Tray, all_blocks, home_of, roam
 from ..traversal import Desk, consider, expand, make_desk, offer_child
 
 SEARCHED = 1024  # nodes above blocks that are all searched for the nearest block
@@ -82,6 +82,7 @@ class Boxes(NamedTuple):
     objects: int
     how: int  # how differences are joined; see `simd.tiles`
     gram: bool  # whether codes are multiplied, or else subtracted
+    measured: bool  # whether a code is a row itself: false, as distances of codes are bounds
     pruned: bool  # whether boxes are looked at in a sweep
     together: int  # queries that share a block
     coded: int  # coordinates of codes, without the rest
@@ -222,12 +223,7 @@ def _(tree: Boxes, at: Array, bounds: Array) -> int:
 def _(tree: Boxes, asked: Asked, first: int, tray: Tray) -> int:
     members, inner = tray.head.shape[0], tree.first.shape[0] - 1
     if not tree.pruned:
-        following = tray.nodes[0]
-        found = min(tree.norms.shape[0] - following, ROWS)
-        for i in range(found):
-            tray.blocks[i], tray.needed[i] = following + i, present(asked, first, members)
-        tray.nodes[0] = following + found
-        return found
+        return all_blocks(tree, asked, first, tray)
     found, size = 0, tray.sizes[NODES]
     while size > 0 and found == 0:
         size -= 1
@@ -252,12 +248,6 @@ def _(tree: Boxes, asked: Asked, first: int, tray: Tray) -> int:
                 tray.keys[place], tray.nodes[place] = key, number
     tray.sizes[NODES] = size
     return found
-
-
-@kernel
-def present(asked: Asked, first: int, members: int) -> Any:
-    """Return the bits of the members that there are."""
-    return ALL >> np.uint64(64 - min(members, asked.place.shape[0] - first))
 
 
 @kernel
@@ -325,7 +315,7 @@ class BoxTree(BaseIndex):
             f"BoxTree takes norms of the difference of vectors, and {self.metric.name} is none: use {other}"
         )
 
-    def _swept(self) -> Any:
+    def _swept(self, queries: int) -> Any:
         return self._tree
 
     def _vectors(self, objects: Objects) -> npt.NDArray[Any]:
@@ -357,7 +347,7 @@ class BoxTree(BaseIndex):
         codes = coded(layout, rows, order)
         radius = float(np.sqrt(codes.norms.max(initial=0.0))) * (1 + 1e-6)
         return Boxes(
-            count, layout.how, layout.gram, pruned, TOGETHER, layout.coded, layout.rest, layout.scale,
+            count, layout.how, layout.gram, False, pruned, TOGETHER, layout.coded, layout.rest, layout.scale,
             layout.stretch, plane.sphere, codes.step, codes.middle, radius, rounding(layout), above,
             layout.mean, layout.axes.astype(np.float32), first, boxes, centres, codes.codes, codes.norms,
             codes.error, codes.partial,

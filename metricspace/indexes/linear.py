@@ -16,9 +16,11 @@ import numpy.typing as npt
 from ..answer import Answer, may_contain
 from ..bounds import SHRUNK
 from ..construction import Construction
+from ..fitting import flattened, scanned_together
 from ..ids import Positions
 from ..index import BaseIndex
 from ..kernels import kernel
+from ..norms import OnRows
 from ..objects import Objects
 from ..space import BLOCK, home, span_at_least
 from ..traversal import Desk, consider_block, expand, make_desk, offer_child
@@ -31,6 +33,7 @@ class Scan(NamedTuple):
 
 
 RUN = 8  # blocks
+FEW = 8  # queries that are not worth another copy of the objects
 
 
 @expand.of(Scan)
@@ -109,6 +112,18 @@ class LinearScan(BaseIndex):
     def _arranged(self, objects: Objects) -> Positions | None:
         order = self.metric.arranged(objects)
         return np.arange(len(objects)) if order is None else order
+
+    def _swept(self, queries: int) -> Any:
+        if queries < FEW or not scanned_together(self.metric):
+            return None
+        return self._objects.derived(self._flattened)
+
+    def _flattened(self, objects: Objects) -> Any:
+        return flattened(self.metric.space(objects), self._vectors(objects))
+
+    def _vectors(self, objects: Objects) -> npt.NDArray[Any]:
+        assert isinstance(self.metric, OnRows)
+        return self.metric.matrix(objects)
 
     def _build(self, construction: Construction) -> tuple[Any, Positions | None]:
         return Scan(construction.count), None
