@@ -25,7 +25,7 @@ from .answer import (
     Answer,
 )
 from .arguments import is_flat, radii_of, whole_number
-from .coding import asked_together
+from .coding import blank_asked, encode_queries, find_homes, turned
 from .errors import InvalidArgument
 from .ids import Positions
 from .laws import Bound
@@ -185,11 +185,23 @@ class Batch:
     def _run_together(self, jobs: int, progress: bool, begin: int, end: int) -> None:
         """Answer the queries of a part, several at a time, in the order of the blocks that they are near."""
         count, members = end - begin, self.swept.together
-        asked = asked_together(self.swept, self.index._vectors(self.bound.asked)[begin:end])
-        asked.place[:] += begin
+        rows, coordinates = turned(self.swept, self.index._vectors(self.bound.asked)[begin:end])
         size = max(-(-count // (8 * jobs * members)), 1) * members
         size = min(size, max(1024 // members, 1) * members)
         spans = [(first, min(first + size, count)) for first in range(0, count, size)]
+        homes = np.empty(count, np.int64)
+
+        def seek(first: int, last: int) -> Callable[[], None]:
+            scratch = np.empty(ROWS, np.float32)
+            return lambda: find_homes(self.swept, coordinates, homes, first, last, scratch)
+
+        if jobs == 1 or len(spans) == 1:
+            seek(0, count)()
+        else:
+            self.drive([seek(*span) for span in spans], None)
+        order = np.argsort(homes, kind="stable")
+        asked = blank_asked(self.swept, count)
+        asked.home[:], asked.place[:] = homes[order], order + begin
         waiting = spans[::-1]
         parts: dict[int, tuple[Positions, npt.NDArray[np.float64]]] = {}
 
@@ -201,6 +213,7 @@ class Batch:
                     first, last = waiting.pop()
                 except IndexError:  # another worker was quicker
                     break
+                encode_queries(self.swept, rows, coordinates, order, first, last, asked)
                 worker.answer(first, last)
                 if self.kind in BALLS:
                     parts[first] = worker.taken()

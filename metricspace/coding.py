@@ -205,11 +205,9 @@ def find_homes(tree: Any, turned: Array, homes: Array, first: int, last: int, bo
 @kernel
 def encode_queries(tree: Any, rows: Array, turned: Array, order: Array, first: int, last: int,
                    asked: Asked) -> None:  # fmt: skip
-    """Write some queries, in their order, as they go."""
+    """Write some queries in the order in which they go."""
     for j in range(first, last):
-        q = order[j]
-        asked.place[j] = q
-        encode_query(tree, rows[q], turned[q], j, asked)
+        encode_query(tree, rows[order[j]], turned[order[j]], j, asked)
 
 
 def turned(tree: Any, rows: npt.NDArray[Any]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
@@ -217,18 +215,6 @@ def turned(tree: Any, rows: npt.NDArray[Any]) -> tuple[npt.NDArray[np.float32], 
     centred = np.empty(rows.shape, np.float32)
     centre(rows, tree.mean, tree.scale, centred)
     return centred, centred @ tree.axes if tree.axes.shape[1] else centred
-
-
-def asked_together(tree: Any, rows: npt.NDArray[Any]) -> Asked:
-    """Return queries in the order in which they go: by the block that is nearest to each."""
-    centred, coordinates_of = turned(tree, rows)
-    homes = np.empty(len(rows), np.int64)
-    find_homes(tree, coordinates_of, homes, 0, len(rows), np.empty(ROWS, np.float32))
-    order = np.argsort(homes, kind="stable")
-    asked = blank_asked(tree, len(rows))
-    asked.home[:] = homes[order]
-    encode_queries(tree, centred, coordinates_of, order, 0, len(rows), asked)
-    return asked
 
 
 def blank_asked(tree: Any, count: int) -> Asked:

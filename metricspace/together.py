@@ -39,6 +39,7 @@ from .answer import (
 )
 from .bounds import allowance
 from .kernels import Array, fast_kernel, generic, kernel
+from .simd.counts import popcount
 from .simd.tiles import (
     MAGNITUDES,
     ROWS,
@@ -51,6 +52,7 @@ from .simd.tiles import (
     rows_by_squares,
     tile_of_one,
     tile_of_six,
+    values_within,
 )
 from .space import Room, estimate_within, fetch, prepare, settle
 from .traversal import DONE, MORE_RESULTS, STOPPED
@@ -90,7 +92,7 @@ class Tray(NamedTuple):
     filled: Array
     first: Array  # blocks that are looked at first
     last: Array
-    near: Array  # distances of their objects, for one member
+    near: Array  # float32 (blocks, 64): distances of their objects, for one member
     cut: Array  # which of these are measured: those beyond one and up to another
     limits: Array  # float32
     masks: Array
@@ -120,8 +122,8 @@ def make_tray(members: int, k: int, pool: int, nodes: int) -> Tray:
         filled=np.zeros(members, np.int64),
         first=np.zeros(members, np.int64),
         last=np.zeros(members, np.int64),
-        near=np.zeros(FIRST + 3 * ROWS + 2 * k),
-        cut=np.zeros(2),
+        near=np.zeros((FIRST // ROWS + 3 + k // 32, ROWS), np.float32),
+        cut=np.zeros(2, np.float32),
         limits=np.zeros(members + TOGETHER, np.float32),
         masks=np.zeros(TOGETHER, np.uint64),
         boxes=np.zeros(members, np.uint64),
@@ -241,11 +243,13 @@ def visit(tree: Any, space: Any, block: int, needed: Any, at_home: bool, asked: 
             if (group >> np.uint64(i)) & np.uint64(1) == np.uint64(0):
                 continue
             if at_home:
-                high = tray.cut[1]
-                if high < 0.0:  # what is left of it, now that there is a threshold
+                near, most = tray.near[block - tray.first[r]], tray.cut[1]
+                if most < 0.0:  # what is left of it, now that there is a threshold
                     reach = tray.reach[r] + asked.blur[j] + tree.error[block]
-                    high = tray.admit[r] if tree.gram else np.float64(limit_of(tree, reach, 0.0, 0.0))
-                tray.masks[i] = nearest_in(block - tray.first[r], tray.cut[0], high, tray)
+                    most = np.float32(tray.admit[r] * (1 + 1e-6))
+                    if not tree.gram:
+                        most = limit_of(tree, reach, 0.0, 0.0)
+                tray.masks[i] = values_within(near, most) & ~values_within(near, tray.cut[0])
                 continue
             q = asked.place[j]
             after = ask.afters[min(q, ask.afters.shape[0] - 1)]
@@ -484,38 +488,37 @@ def next_blocks(tree: Any, space: Any, queries: Any, asked: Asked, first: int, c
 
 @kernel
 def look_about(tree: Any, space: Any, queries: Any, asked: Asked, first: int, r: int, room: Room,
-               ask: Question, tray: Tray) -> float:  # fmt: skip
+               ask: Question, tray: Tray) -> Any:  # fmt: skip
     """Measure the objects about a member's home, and return up to where as many are as it asks for."""
-    j, size = first + r, 0
+    j = first + r
     q = asked.place[j]
     skip, after = ask.skips[min(q, ask.skips.shape[0] - 1)], ask.afters[min(q, ask.afters.shape[0] - 1)]
     query = prepare(space, queries, q, room)
-    for block in range(tray.first[r], tray.last[r]):
-        start, stop = block * ROWS, min((block + 1) * ROWS, tree.objects)
-        if not tree.gram:
-            tray.limits[r] = np.inf
-            compare_one(tree, block, asked.codes[j], np.float32(np.inf), tray.bounds)
-            ask.wholes[q, BOUNDS] += stop - start
-        else:
+    blocks = tray.last[r] - tray.first[r]
+    high = low = np.float32(0)
+    for place in range(blocks):
+        start = (tray.first[r] + place) * ROWS
+        stop, near = min(start + ROWS, tree.objects), tray.near[place]
+        if tree.gram:
             ask.wholes[q, COST] += stop - start
-        for slot in range(start, stop):
-            if slot == skip or slot <= after:
-                d = np.inf
-            elif tree.gram:
-                d = estimate_within(space, slot, query, np.inf)
-            else:
-                d = np.float64(tray.bounds[slot - start])
-            tray.near[size] = d
-            size += 1
-    tray.limits[r] = -np.inf
-    low, high = 0.0, 0.0
-    for i in range(size):
-        if tray.near[i] < np.inf:
-            high = max(high, tray.near[i])
+            for slot in range(start, stop):
+                near[slot - start] = estimate_within(space, slot, query, np.inf)
+        else:
+            ask.wholes[q, BOUNDS] += stop - start
+            compare_one(tree, start // ROWS, asked.codes[j], np.float32(np.inf), near)
+        for slot in range(stop, start + ROWS):
+            near[slot - start] = np.nan
+        if start <= skip < stop:
+            near[skip - start] = np.nan
+        for slot in range(start, min(after + 1, stop)):
+            near[slot - start] = np.nan
+        for i in range(ROWS):
+            if near[i] > high:
+                high = near[i]
     for _ in range(24):
-        middle, below = low + (high - low) / 2, 0
-        for i in range(size):
-            below += tray.near[i] <= middle
+        middle, below = low + (high - low) / np.float32(2), 0
+        for place in range(blocks):
+            below += popcount(values_within(tray.near[place], middle))
         if below >= ask.k:
             high = middle
             if below <= ask.k + 3:
@@ -523,16 +526,6 @@ def look_about(tree: Any, space: Any, queries: Any, asked: Asked, first: int, r:
         else:
             low = middle
     return high
-
-
-@kernel
-def nearest_in(block: int, beyond: float, most: float, tray: Tray) -> Any:
-    """Return the bits of the objects of a block about home whose distances are between two."""
-    mask = np.uint64(0)
-    for i in range(ROWS):
-        d = tray.near[block * ROWS + i]
-        mask |= np.uint64(beyond < d <= most) << np.uint64(i)
-    return mask
 
 
 @kernel

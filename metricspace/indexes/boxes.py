@@ -73,8 +73,6 @@ from ..simd.tiles import (
 from ..together import ALL, NODES, Asked, Tray, all_blocks, home_of, roam
 from ..traversal import Desk, consider, expand, make_desk, offer_child
 
-SEARCHED = 1024  # nodes above blocks that are all searched for the nearest block
-
 
 class Boxes(NamedTuple):
     """Boxes, codes, and how a query becomes comparable with them."""
@@ -203,20 +201,34 @@ def as_distance(tree: Boxes, bound: float) -> float:
 
 @home_of.of(Boxes)
 def _(tree: Boxes, at: Array, bounds: Array) -> int:
-    inner, node = tree.first.shape[0] - 1, 0
-    start, stop = tree.lowest, inner
-    if stop - start > SEARCHED:
-        while node < tree.lowest:
-            rows_by_squares(tree.centres[node], at, np.float32(np.inf), bounds)
-            node = tree.first[node] + place_of_least(bounds)
-        start, stop = node, node + 1
-    best, nearest = np.float32(np.inf), 0
-    for node in range(start, stop):
-        if rows_by_squares(tree.centres[node], at, best, bounds) != np.uint64(0):
-            j = place_of_least(bounds)
-            if bounds[j] < best:
-                best, nearest = bounds[j], tree.first[node] + j - inner
-    return nearest
+    best, node = np.float32(np.inf), 0
+    while tree.first[node] < tree.lowest:  # toward the nearest centre, while there are many to choose from
+        rows_by_squares(tree.centres[node], at, best, bounds)
+        node = tree.first[node] + place_of_least(bounds)
+    own, nearest, left = node, 0, np.uint64(0)
+    if (
+        node < tree.lowest
+    ):  # its children, the nearest box first, and others for as long as they may be nearer
+        left = boxes_by_squares(tree.boxes[node], at, best, bounds) & existing(tree, node)
+        child = place_of_least(bounds)
+        own, left = tree.first[node] + child, left & ~(np.uint64(1) << np.uint64(child))
+    while True:
+        if rows_by_squares(tree.centres[own], at, best, bounds) != np.uint64(0):
+            child = place_of_least(bounds)
+            if bounds[child] < best:
+                best, nearest = bounds[child], tree.first[own] + child
+                if left != np.uint64(0):
+                    left &= boxes_by_squares(tree.boxes[node], at, best, bounds)
+        if left == np.uint64(0):
+            return nearest - (tree.first.shape[0] - 1)
+        own = tree.first[node] + lowest(left)
+        left &= left - np.uint64(1)
+
+
+@kernel
+def existing(tree: Boxes, node: int) -> Any:
+    """Return the bits of a node's children."""
+    return ALL >> np.uint64(ROWS - children(tree, node))
 
 
 @roam.of(Boxes)
@@ -254,7 +266,6 @@ def _(tree: Boxes, asked: Asked, first: int, tray: Tray) -> int:
 def look(tree: Boxes, node: int, asked: Asked, first: int, tray: Tray) -> Any:
     """Return the bits of a node's children that any member needs; the first member's bounds are left."""
     union, members = np.uint64(0), tray.head.shape[0]
-    exist = ALL >> np.uint64(ROWS - children(tree, node))
     for r in range(members - 1, -1, -1):
         tray.boxes[r] = np.uint64(0)
         j = first + r
@@ -268,8 +279,8 @@ def look(tree: Boxes, node: int, asked: Asked, first: int, tray: Tray) -> Any:
             mask = boxes_by_magnitudes(box, at, np.float32(reach * (1 + 4e-6)), tray.bounds)
         else:
             mask = boxes_by_greatest(box, at, np.float32(reach * (1 + 4e-6)), tray.bounds)
-        tray.boxes[r] = mask & exist
-        union |= mask & exist
+        tray.boxes[r] = mask & existing(tree, node)
+        union |= tray.boxes[r]
     return union
 
 
