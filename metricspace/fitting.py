@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .coding import Layout, Reals, centre, chunks, code_width, coordinates, encode_rows, rounding
+from .coding import Asked, Layout, Reals, centre, chunks, code_width, coordinates, encode_rows, rounding
 from .construction import Construction
 from .ids import Positions
 from .kernels import Array, kernel
@@ -20,7 +20,7 @@ from .laws import Metric
 from .metrics.directions import ArcSpace
 from .norms import ChebyshevSpace, EuclideanSpace, ManhattanSpace, MinkowskiSpace, OnRows
 from .simd.tiles import GREATEST, MAGNITUDES, OFFSET, ROWS, SQUARES
-from .together import Asked, Tray, all_blocks, roam
+from .together import Tray, all_blocks, roam
 
 SAMPLE = 65_536  # rows from which the axes are found
 ASKED = 100  # rows that are asked for their neighbours

@@ -38,6 +38,7 @@ from .answer import (
     start,
 )
 from .bounds import allowance
+from .coding import Asked, encode_queries
 from .kernels import Array, fast_kernel, generic, kernel
 from .simd.counts import popcount
 from .simd.tiles import (
@@ -63,23 +64,6 @@ ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 # Tray.sizes
 WAIT, POOLED, NODES, TURN, CROWDED, STOP = range(6)
-
-
-class Asked(NamedTuple):
-    """Queries as boxes and codes see them, in the order in which they go; a group may end in padding."""
-
-    place: Array  # which query each is
-    home: Array  # the block nearest to it; −1 if the structure knows none
-    at: Array  # float32 (queries, dimensions of boxes)
-    away: Array  # how wrong that may be
-    codes: Array  # (queries, codes of a row)
-    blur: Array  # how far the codes lie from the query
-    bias: Array  # what is added to each product
-    factor: Array  # float32: what a product is multiplied by
-    square: Array  # ‖q‖² of the codes
-    slack: Array  # how wrong their squared distance to a row may be
-    partial: Array  # float32 (queries, dimensions of the second look)
-    vague: Array  # how wrong that may be
 
 
 class Tray(NamedTuple):
@@ -142,6 +126,27 @@ def make_tray(members: int, k: int, pool: int, nodes: int) -> Tray:
     )
 
 
+_idle: dict[tuple[int, int], list[Tray]] = {}  # by members and k; making one takes as long as a query
+_KEPT = 8  # of them, at most
+
+
+def taken_tray(members: int, k: int) -> Tray:
+    """Return the memory of one thread, used before if there is some."""
+    try:
+        tray = _idle[members, k].pop()
+    except (KeyError, IndexError):
+        return make_tray(members, k, 2 * members * (k + 128), 8 * ROWS)
+    tray.sizes[STOP] = 0
+    return tray
+
+
+def give_back(tray: Tray) -> None:
+    """Keep memory that is not used any more for the next thread, if there is little."""
+    key = tray.kept.shape
+    if tray.estimates.size < 1 << 16 and len(_idle) < _KEPT and len(_idle.setdefault(key, [])) < _KEPT:
+        _idle[key].append(tray)
+
+
 def larger(tray: Tray) -> Tray:
     """Return the same memory with twice the pool."""
     return tray._replace(
@@ -163,6 +168,7 @@ class Question(NamedTuple):
     distances: Array
     wholes: Array
     k: int
+    offset: int  # the first query that goes
 
 
 @generic
@@ -184,16 +190,6 @@ def all_blocks(tree: Any, asked: Asked, first: int, tray: Tray) -> int:
         tray.blocks[i], tray.needed[i] = following + i, present
     tray.nodes[0] = following + found
     return found
-
-
-@generic
-def home_of(tree: Any, at: Array, bounds: Array) -> Any:
-    """Return the block nearest to a query, −1 if the structure knows none; ``bounds`` is scratch."""
-
-
-@home_of.of(object)
-def _(tree: Any, at: Array, bounds: Array) -> int:
-    return -1
 
 
 @kernel
@@ -439,6 +435,7 @@ def begin_group(tree: Any, asked: Asked, first: int, count: int, ask: Question, 
     tray.sizes[:STOP] = 0
     tray.nodes[0], tray.sizes[NODES] = 0, 1
     blocks = tree.norms.shape[0]
+    encode_queries(tree, asked, ask.offset, first, first + count, tray.bounds)
     for r in range(tray.head.shape[0]):
         tray.head[r], tray.filled[r] = -1, 0
         tray.first[r] = tray.last[r] = 0

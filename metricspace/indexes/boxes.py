@@ -33,7 +33,7 @@ import numpy.typing as npt
 from ..anatomy import Anatomy
 from ..answer import BOUNDS, Answer
 from ..bounds import BOX, CODES, allowance
-from ..coding import Placed, blank_asked, encode_queries, rounding, turned, with_place
+from ..coding import Asked, Placed, blank_asked, encode_queries, home_of, rounding, with_place
 from ..construction import COST, Construction
 from ..fitting import (
     ASKED,
@@ -70,7 +70,7 @@ from ..simd.tiles import (
     place_of_least,
     rows_by_squares,
 )
-from ..together import ALL, NODES, Asked, Tray, all_blocks, home_of, roam
+from ..together import ALL, NODES, Tray, all_blocks, roam
 from ..traversal import Desk, consider, expand, make_desk, offer_child
 
 
@@ -389,9 +389,10 @@ def with_coordinates(tree: Boxes, bound: Bound) -> Bound:
     """Return what was bound, the queries with their coordinates."""
     assert isinstance(bound.metric, OnRows)
     rows = bound.metric.matrix(bound.asked)
-    asked = blank_asked(tree, len(rows))
-    centred, coordinates_of = turned(tree, rows)
-    encode_queries(tree, centred, coordinates_of, np.arange(len(rows)), 0, len(rows), asked)
-    bound.space = Placed(bound.space, blank_asked(tree, 0))
-    bound.queries = Placed(bound.queries, asked)
+    asked = blank_asked(tree, rows)
+    encode_queries(tree, asked, 0, 0, len(rows), np.empty(ROWS, np.float32))
+    bound.space, bound.queries = (
+        Placed(bound.space, blank_asked(tree, rows[:0])),
+        Placed(bound.queries, asked),
+    )
     return bound
