@@ -59,7 +59,7 @@ from .space import Room, estimate_within, fetch, prepare, settle
 from .traversal import DONE, MORE_RESULTS, STOPPED
 
 WAITING = 64  # objects that wait until they are measured
-FIRST = 128  # objects about home that give the first threshold
+FIRST, FEW = 128, 4  # objects about home that give the first threshold; in so many dimensions fewer do
 ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 # Tray.sizes
@@ -449,9 +449,8 @@ def begin_group(tree: Any, asked: Asked, first: int, count: int, ask: Question, 
         tray.reach[r] = reach_in_codes(tree, tray.admit[r])
         home = asked.home[first + r]
         if ask.blank.kind == KNN and home >= 0:
-            wanted = min(
-                (max(FIRST, ask.k + ROWS) + ROWS - 1) // ROWS if tree.gram else 1 + ask.k // 48, blocks
-            )
+            wanted = max(FIRST, ask.k + ROWS) if tree.coded > FEW else ask.k + ROWS // 4
+            wanted = min((wanted + ROWS - 1) // ROWS, blocks)
             tray.first[r] = max(0, min(home - (wanted - 1) // 2, blocks - wanted))
             tray.last[r] = tray.first[r] + wanted
 

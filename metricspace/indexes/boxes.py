@@ -40,14 +40,14 @@ from ..fitting import (
     COMPARED,
     PRUNED,
     arranged,
+    block_keys,
     blocks_left,
-    box_coordinates,
+    boxes_of,
     chosen_codes,
     coded,
     in_blocks,
     neighbours_of,
     nested,
-    of_blocks,
     place_rows,
     plane_of,
 )
@@ -339,9 +339,8 @@ class BoxTree(BaseIndex):
         rows, space = metric.matrix(objects), metric.space(objects)
         count, random = len(rows), np.random.default_rng(self.seed)
         plane = plane_of(space, rows, self.seed)
-        keys = box_coordinates(plane, rows)
-        order = in_blocks(keys, construction)
-        least, most = of_blocks(keys)
+        order = in_blocks(block_keys(plane, rows), construction)
+        least, most = boxes_of(plane, rows, order)
         asked, others = (
             place_rows(plane, rows, random, min(most_rows, count))
             for most_rows in (-(-count // ROWS), COMPARED)
