@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,7 +26,7 @@ from .answer import (
     Answer,
 )
 from .arguments import is_flat, radii_of, whole_number
-from .coding import asked_together
+from .coding import Asked, blank_asked, find_homes
 from .errors import InvalidArgument
 from .ids import Positions
 from .laws import Bound
@@ -33,7 +34,7 @@ from .objects import Objects
 from .progress import shown
 from .simd.tiles import ROWS
 from .space import Room
-from .together import CROWDED, Asked, Question, larger, make_tray, sweep
+from .together import CROWDED, Question, give_back, larger, sweep, taken_tray
 from .together import STOP as SWEEP_STOP
 from .traversal import (
     BEST_FIRST,
@@ -184,17 +185,27 @@ class Batch:
 
     def _run_together(self, jobs: int, progress: bool, begin: int, end: int) -> None:
         """Answer the queries of a part, several at a time, in the order of the blocks that they are near."""
-        count, members = end - begin, self.swept.together
-        asked = asked_together(self.swept, self.index._vectors(self.bound.asked)[begin:end])
-        asked.place[:] += begin
+        count = end - begin
+        members = max(min(self.swept.together, count), 1)
+        asked = blank_asked(self.swept, self.index._vectors(self.bound.asked)[begin:end], begin)
         size = max(-(-count // (8 * jobs * members)), 1) * members
         size = min(size, max(1024 // members, 1) * members)
         spans = [(first, min(first + size, count)) for first in range(0, count, size)]
+        if count > members:  # in the order of their homes
+            bounds = [np.empty(ROWS, np.float32) for _ in spans]
+            homes = np.empty(count, np.int64)
+            seek = functools.partial(find_homes, self.swept, asked.turned, homes)
+            if jobs == 1:
+                seek(0, count, bounds[0])
+            else:
+                self.drive([functools.partial(seek, *span, own) for span, own in zip(spans, bounds)], None)
+            order = np.argsort(homes, kind="stable")
+            asked.home[:], asked.place[:] = homes[order], order + begin
         waiting = spans[::-1]
         parts: dict[int, tuple[Positions, npt.NDArray[np.float64]]] = {}
 
         def work() -> None:
-            worker = Sweeper(self, asked)
+            worker = Sweeper(self, asked, members, begin)
             self.sweepers.append(worker)
             while waiting and not worker.stopped:
                 try:
@@ -204,6 +215,7 @@ class Batch:
                 worker.answer(first, last)
                 if self.kind in BALLS:
                     parts[first] = worker.taken()
+            give_back(worker.tray)
 
         with shown(self.index.key, self.count, progress) as show:
             done: Callable[[], None] | None = (lambda: show(end - size * len(waiting))) if progress else None
@@ -321,11 +333,10 @@ class Worker:
 class Sweeper:
     """One thread's memory for queries that go together."""
 
-    def __init__(self, batch: Batch, asked: Asked) -> None:
-        self.batch, self.asked = batch, asked
+    def __init__(self, batch: Batch, asked: Asked, members: int, offset: int) -> None:
+        self.batch, self.asked, self.offset = batch, asked, offset
         self.room: Room = batch.bound.room()
-        members, k = batch.swept.together, batch.k
-        self.tray = make_tray(members, k, 2 * members * (k + 128), 8 * ROWS)
+        self.tray = taken_tray(members, batch.k)
         nothing = 1024 if batch.kind in BALLS else 0
         own = batch.kind == KNN
         self.positions = batch.positions if own else np.zeros(nothing, np.int64)
@@ -341,7 +352,7 @@ class Sweeper:
         while True:
             ask = Question(
                 batch.blank, batch.radii, batch.skips, batch.afters, self.positions, self.distances,
-                batch.wholes, batch.k,
+                batch.wholes, batch.k, self.offset,
             )  # fmt: skip
             status = sweep(
                 batch.swept,

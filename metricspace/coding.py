@@ -32,12 +32,12 @@ from .space import (
     settle,
     within,
 )
-from .together import Asked, home_of
 
 Reals = npt.NDArray[np.float64]
 
 CHUNK = 1 << 21  # numbers that are turned at once
 _LARGEST_HALF = 32_000.0  # length of a row of codes of 16 bits: products stay in 32
+UNKNOWN = -2
 _FAR = 1e6  # queries beyond so many times the reach of the data are as good as infinitely far
 
 
@@ -84,6 +84,38 @@ def coordinates(layout: Layout, rows: npt.NDArray[Any]) -> tuple[Reals, Reals, R
     coded = turned[:, layout.boxed : layout.boxed + layout.coded]
     rest = np.sqrt(np.maximum(whole - np.einsum("ij,ij->i", coded, coded), 0.0))
     return turned, rest, np.sqrt((wrong + dimensions * wrong * wrong) * whole)
+
+
+# --- queries ----------------------------------------------------------------------------------------
+
+
+class Asked(NamedTuple):
+    """Queries in the order in which they go, and as boxes and codes see them; there is room for more."""
+
+    place: Array  # which query each is
+    home: Array  # the block nearest to it; −1 if the structure knows none, UNKNOWN before it is looked for
+    rows: Array  # float32: queries as they were asked, centred
+    turned: Array  # and in all coordinates
+    at: Array  # float32 (queries, dimensions of boxes)
+    away: Array  # how wrong that may be
+    codes: Array  # (queries, codes of a row)
+    blur: Array  # how far the codes lie from the query
+    bias: Array  # what is added to each product
+    factor: Array  # float32: what a product is multiplied by
+    square: Array  # ‖q‖² of the codes
+    slack: Array  # how wrong their squared distance to a row may be
+    partial: Array  # float32 (queries, dimensions of the second look)
+    vague: Array  # how wrong that may be
+
+
+@generic
+def home_of(tree: Any, at: Array, bounds: Array) -> Any:
+    """Return the block nearest to a query, −1 if the structure knows none; ``bounds`` is scratch."""
+
+
+@home_of.of(object)
+def _(tree: Any, at: Array, bounds: Array) -> int:
+    return -1
 
 
 # --- codes of rows -----------------------------------------------------------------------------------
@@ -203,46 +235,41 @@ def find_homes(tree: Any, turned: Array, homes: Array, first: int, last: int, bo
 
 
 @kernel
-def encode_queries(tree: Any, rows: Array, turned: Array, order: Array, first: int, last: int,
-                   asked: Asked) -> None:  # fmt: skip
-    """Write some queries, in their order, as they go."""
+def encode_queries(tree: Any, asked: Asked, offset: int, first: int, last: int, bounds: Array) -> None:
+    """Write the codes of some queries, which were asked as so many more than they are rows of `asked`."""
     for j in range(first, last):
-        q = order[j]
-        asked.place[j] = q
-        encode_query(tree, rows[q], turned[q], j, asked)
+        i = asked.place[j] - offset
+        if asked.home[j] == UNKNOWN:
+            asked.home[j] = home_of(tree, asked.turned[i], bounds)
+        encode_query(tree, asked.rows[i], asked.turned[i], j, asked)
 
 
-def turned(tree: Any, rows: npt.NDArray[Any]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Return queries centred and in all coordinates of a structure, in float32."""
+def blank_asked(tree: Any, rows: npt.NDArray[Any], offset: int = 0) -> Asked:
+    """Return queries, in the order of rows, that are still to be encoded."""
+    count = len(rows)
     centred = np.empty(rows.shape, np.float32)
     centre(rows, tree.mean, tree.scale, centred)
-    return centred, centred @ tree.axes if tree.axes.shape[1] else centred
-
-
-def asked_together(tree: Any, rows: npt.NDArray[Any]) -> Asked:
-    """Return queries in the order in which they go: by the block that is nearest to each."""
-    centred, coordinates_of = turned(tree, rows)
-    homes = np.empty(len(rows), np.int64)
-    find_homes(tree, coordinates_of, homes, 0, len(rows), np.empty(ROWS, np.float32))
-    order = np.argsort(homes, kind="stable")
-    asked = blank_asked(tree, len(rows))
-    asked.home[:] = homes[order]
-    encode_queries(tree, centred, coordinates_of, order, 0, len(rows), asked)
-    return asked
-
-
-def blank_asked(tree: Any, count: int) -> Asked:
-    """Return room for so many queries."""
+    turned = centred @ tree.axes if tree.axes.shape[1] else centred
     padded = count + TOGETHER
     kind = {4: np.int8, 2: np.int16, 1: np.float32}[tree.codes.shape[3]]
     sums = np.float32 if kind is np.float32 else np.int32
+    reals, floats = np.zeros((5, padded)), np.zeros((2, padded), np.float32)
     return Asked(
-        np.zeros(count, np.int64), np.full(count, -1),
-        np.zeros((padded, tree.boxes.shape[1]), np.float32), np.zeros(padded),
-        np.zeros((padded, tree.codes.shape[1] * tree.codes.shape[3]), kind), np.zeros(padded),
-        np.zeros(padded, sums), np.zeros(padded, np.float32), np.zeros(padded), np.zeros(padded),
-        np.zeros((padded, tree.partial.shape[1]), np.float32), np.zeros(padded),
-    )  # fmt: skip
+        place=np.arange(offset, offset + count),
+        home=np.full(count, UNKNOWN),
+        rows=centred,
+        turned=turned,
+        at=np.zeros((padded, tree.boxes.shape[1]), np.float32),
+        away=reals[0],
+        codes=np.zeros((padded, tree.codes.shape[1] * tree.codes.shape[3]), kind),
+        blur=reals[1],
+        bias=np.zeros(padded, sums),
+        factor=floats[0],
+        square=reals[2],
+        slack=reals[3],
+        partial=np.zeros((padded, tree.partial.shape[1]), np.float32),
+        vague=reals[4],
+    )
 
 
 def code_width(gram: bool, coded: int) -> int:

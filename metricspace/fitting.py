@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .coding import Layout, Reals, centre, chunks, code_width, coordinates, encode_rows, rounding
+from .coding import Asked, Layout, Reals, centre, chunks, code_width, coordinates, encode_rows, rounding
 from .construction import Construction
 from .ids import Positions
 from .kernels import Array, kernel
@@ -20,7 +20,7 @@ from .laws import Metric
 from .metrics.directions import ArcSpace
 from .norms import ChebyshevSpace, EuclideanSpace, ManhattanSpace, MinkowskiSpace, OnRows
 from .simd.tiles import GREATEST, MAGNITUDES, OFFSET, ROWS, SQUARES
-from .together import Asked, Tray, all_blocks, roam
+from .together import Tray, all_blocks, roam
 
 SAMPLE = 65_536  # rows from which the axes are found
 ASKED = 100  # rows that are asked for their neighbours
@@ -174,6 +174,8 @@ class Plane(NamedTuple):
     scale: float
     mean: Reals
     axes: Reals  # all directions, those in which the data vary most first
+    spread: Reals  # those by which blocks are divided
+    boxed: int  # coordinates of boxes
 
 
 def plane_of(space: Any, rows: npt.NDArray[Any], seed: int, turn: bool = True) -> Plane:
@@ -192,11 +194,13 @@ def plane_of(space: Any, rows: npt.NDArray[Any], seed: int, turn: bool = True) -
     sphere = float(space.radius) if isinstance(space, ArcSpace) else 0.0
     gram = how == SQUARES and (width > FEW or not turn)
     rotated = turn and gram and width > BOXED
-    if rotated:
-        axes = principal_axes(sample)
-    else:
-        axes = np.eye(width)[:, np.argsort(-sample.var(axis=0), kind="stable")]
-    return Plane(how, gram, rotated, stretch, sphere, scale, mean, axes)
+    # Blocks are of rows that are near each other in any norm; boxes of other norms than L2 are in the
+    # coordinates of the vectors, of which more are needed.
+    axes = np.eye(width)[:, np.argsort(-sample.var(axis=0), kind="stable")]
+    turned = principal_axes(sample) if turn and width > BOXED else axes
+    boxed = min(BOXED if how == SQUARES else ROWS, width)
+    axes, spread = turned if rotated else axes, np.ascontiguousarray(turned[:, :BOXED])
+    return Plane(how, gram, rotated, stretch, sphere, scale, mean, axes, spread, boxed)
 
 
 def place_rows(plane: Plane, rows: npt.NDArray[Any], random: np.random.Generator, most: int) -> Reals:
@@ -294,7 +298,7 @@ def chosen_codes(plane: Plane, asked: Reals, others: Reals, radii: Reals, scanne
 def arranged(plane: Plane, choice: Choice, seed: int) -> Layout:
     """Return the layout that was chosen."""
     width = plane.axes.shape[1]
-    boxed, coded = min(BOXED, width), choice.coded
+    boxed, coded = plane.boxed, choice.coded
     rest = plane.rotated and coded < width
     coded -= rest
     axes = plane.axes[:, :coded]
@@ -310,15 +314,13 @@ def arranged(plane: Plane, choice: Choice, seed: int) -> Layout:
 # --- the rows ----------------------------------------------------------------------------------------
 
 
-def box_coordinates(plane: Plane, rows: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Return the coordinates of all rows in which boxes are made."""
-    boxed = min(BOXED, plane.axes.shape[1])
-    axes = np.ascontiguousarray(plane.axes[:, :boxed])
-    keys = np.empty((len(rows), boxed), np.float32)
+def block_keys(plane: Plane, rows: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Return the coordinates of all rows by which blocks are divided."""
+    keys = np.empty((len(rows), plane.spread.shape[1]), np.float32)
     for part in chunks(len(rows), rows.shape[1]):
         here = np.empty(rows[part].shape)
         centre(rows[part], plane.mean, plane.scale, here)
-        keys[part] = here @ axes
+        keys[part] = here @ plane.spread
     return keys
 
 
@@ -374,11 +376,19 @@ def coded(layout: Layout, rows: npt.NDArray[Any], order: Positions) -> Coded:
     return Coded(step, middle, codes, norms, error, partial)
 
 
-def of_blocks(keys: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Return the boxes of blocks of keys, that hold what was rounded, too."""
-    edges = np.arange(0, len(keys), ROWS)
-    least, most = np.minimum.reduceat(keys, edges), np.maximum.reduceat(keys, edges)
-    return np.nextafter(least, np.float32(-np.inf)), np.nextafter(most, np.float32(np.inf))
+def boxes_of(plane: Plane, rows: npt.NDArray[Any], order: Positions) -> tuple[Array, Array]:
+    """Return the boxes of blocks of rows, rounded outward to float32."""
+    blocks, axes = -(-len(rows) // ROWS), np.ascontiguousarray(plane.axes[:, : plane.boxed])
+    least, most = np.empty((2, blocks, plane.boxed), np.float32)
+    for part in chunks(len(rows), rows.shape[1]):
+        here = np.empty(rows[part].shape)
+        centre(rows[order[part]], plane.mean, plane.scale, here)
+        found = (here @ axes).astype(np.float32)
+        edges = np.arange(0, len(found), ROWS)
+        span = slice(part.start // ROWS, part.start // ROWS + len(edges))
+        least[span] = np.nextafter(np.minimum.reduceat(found, edges), np.float32(-np.inf))
+        most[span] = np.nextafter(np.maximum.reduceat(found, edges), np.float32(np.inf))
+    return least, most
 
 
 def blocks_left(plane: Plane, asked: Reals, radii: Reals, least: Array, most: Array) -> float:

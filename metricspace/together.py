@@ -38,7 +38,9 @@ from .answer import (
     start,
 )
 from .bounds import allowance
+from .coding import Asked, encode_queries
 from .kernels import Array, fast_kernel, generic, kernel
+from .simd.counts import popcount
 from .simd.tiles import (
     MAGNITUDES,
     ROWS,
@@ -51,33 +53,17 @@ from .simd.tiles import (
     rows_by_squares,
     tile_of_one,
     tile_of_six,
+    values_within,
 )
 from .space import Room, estimate_within, fetch, prepare, settle
 from .traversal import DONE, MORE_RESULTS, STOPPED
 
 WAITING = 64  # objects that wait until they are measured
-FIRST = 128  # objects about home that give the first threshold
+FIRST, FEW = 128, 4  # objects about home that give the first threshold; in so many dimensions fewer do
 ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 # Tray.sizes
 WAIT, POOLED, NODES, TURN, CROWDED, STOP = range(6)
-
-
-class Asked(NamedTuple):
-    """Queries as boxes and codes see them, in the order in which they go; a group may end in padding."""
-
-    place: Array  # which query each is
-    home: Array  # the block nearest to it; −1 if the structure knows none
-    at: Array  # float32 (queries, dimensions of boxes)
-    away: Array  # how wrong that may be
-    codes: Array  # (queries, codes of a row)
-    blur: Array  # how far the codes lie from the query
-    bias: Array  # what is added to each product
-    factor: Array  # float32: what a product is multiplied by
-    square: Array  # ‖q‖² of the codes
-    slack: Array  # how wrong their squared distance to a row may be
-    partial: Array  # float32 (queries, dimensions of the second look)
-    vague: Array  # how wrong that may be
 
 
 class Tray(NamedTuple):
@@ -90,7 +76,7 @@ class Tray(NamedTuple):
     filled: Array
     first: Array  # blocks that are looked at first
     last: Array
-    near: Array  # distances of their objects, for one member
+    near: Array  # float32 (blocks, 64): distances of their objects, for one member
     cut: Array  # which of these are measured: those beyond one and up to another
     limits: Array  # float32
     masks: Array
@@ -120,8 +106,8 @@ def make_tray(members: int, k: int, pool: int, nodes: int) -> Tray:
         filled=np.zeros(members, np.int64),
         first=np.zeros(members, np.int64),
         last=np.zeros(members, np.int64),
-        near=np.zeros(FIRST + 3 * ROWS + 2 * k),
-        cut=np.zeros(2),
+        near=np.zeros((FIRST // ROWS + 3 + k // 32, ROWS), np.float32),
+        cut=np.zeros(2, np.float32),
         limits=np.zeros(members + TOGETHER, np.float32),
         masks=np.zeros(TOGETHER, np.uint64),
         boxes=np.zeros(members, np.uint64),
@@ -138,6 +124,27 @@ def make_tray(members: int, k: int, pool: int, nodes: int) -> Tray:
         nodes=np.zeros(nodes, np.int64),
         sizes=np.zeros(6, np.int64),
     )
+
+
+_idle: dict[tuple[int, int], list[Tray]] = {}  # by members and k; making one takes as long as a query
+_KEPT = 8  # of them, at most
+
+
+def taken_tray(members: int, k: int) -> Tray:
+    """Return the memory of one thread, used before if there is some."""
+    try:
+        tray = _idle[members, k].pop()
+    except (KeyError, IndexError):
+        return make_tray(members, k, 2 * members * (k + 128), 8 * ROWS)
+    tray.sizes[STOP] = 0
+    return tray
+
+
+def give_back(tray: Tray) -> None:
+    """Keep memory that is not used any more for the next thread, if there is little."""
+    key = tray.kept.shape
+    if tray.estimates.size < 1 << 16 and len(_idle) < _KEPT and len(_idle.setdefault(key, [])) < _KEPT:
+        _idle[key].append(tray)
 
 
 def larger(tray: Tray) -> Tray:
@@ -161,6 +168,7 @@ class Question(NamedTuple):
     distances: Array
     wholes: Array
     k: int
+    offset: int  # the first query that goes
 
 
 @generic
@@ -182,16 +190,6 @@ def all_blocks(tree: Any, asked: Asked, first: int, tray: Tray) -> int:
         tray.blocks[i], tray.needed[i] = following + i, present
     tray.nodes[0] = following + found
     return found
-
-
-@generic
-def home_of(tree: Any, at: Array, bounds: Array) -> Any:
-    """Return the block nearest to a query, −1 if the structure knows none; ``bounds`` is scratch."""
-
-
-@home_of.of(object)
-def _(tree: Any, at: Array, bounds: Array) -> int:
-    return -1
 
 
 @kernel
@@ -241,11 +239,13 @@ def visit(tree: Any, space: Any, block: int, needed: Any, at_home: bool, asked: 
             if (group >> np.uint64(i)) & np.uint64(1) == np.uint64(0):
                 continue
             if at_home:
-                high = tray.cut[1]
-                if high < 0.0:  # what is left of it, now that there is a threshold
+                near, most = tray.near[block - tray.first[r]], tray.cut[1]
+                if most < 0.0:  # what is left of it, now that there is a threshold
                     reach = tray.reach[r] + asked.blur[j] + tree.error[block]
-                    high = tray.admit[r] if tree.gram else np.float64(limit_of(tree, reach, 0.0, 0.0))
-                tray.masks[i] = nearest_in(block - tray.first[r], tray.cut[0], high, tray)
+                    most = np.float32(tray.admit[r] * (1 + 1e-6))
+                    if not tree.gram:
+                        most = limit_of(tree, reach, 0.0, 0.0)
+                tray.masks[i] = values_within(near, most) & ~values_within(near, tray.cut[0])
                 continue
             q = asked.place[j]
             after = ask.afters[min(q, ask.afters.shape[0] - 1)]
@@ -435,6 +435,7 @@ def begin_group(tree: Any, asked: Asked, first: int, count: int, ask: Question, 
     tray.sizes[:STOP] = 0
     tray.nodes[0], tray.sizes[NODES] = 0, 1
     blocks = tree.norms.shape[0]
+    encode_queries(tree, asked, ask.offset, first, first + count, tray.bounds)
     for r in range(tray.head.shape[0]):
         tray.head[r], tray.filled[r] = -1, 0
         tray.first[r] = tray.last[r] = 0
@@ -448,9 +449,8 @@ def begin_group(tree: Any, asked: Asked, first: int, count: int, ask: Question, 
         tray.reach[r] = reach_in_codes(tree, tray.admit[r])
         home = asked.home[first + r]
         if ask.blank.kind == KNN and home >= 0:
-            wanted = min(
-                (max(FIRST, ask.k + ROWS) + ROWS - 1) // ROWS if tree.gram else 1 + ask.k // 48, blocks
-            )
+            wanted = max(FIRST, ask.k + ROWS) if tree.coded > FEW else ask.k + ROWS // 4
+            wanted = min((wanted + ROWS - 1) // ROWS, blocks)
             tray.first[r] = max(0, min(home - (wanted - 1) // 2, blocks - wanted))
             tray.last[r] = tray.first[r] + wanted
 
@@ -484,38 +484,37 @@ def next_blocks(tree: Any, space: Any, queries: Any, asked: Asked, first: int, c
 
 @kernel
 def look_about(tree: Any, space: Any, queries: Any, asked: Asked, first: int, r: int, room: Room,
-               ask: Question, tray: Tray) -> float:  # fmt: skip
+               ask: Question, tray: Tray) -> Any:  # fmt: skip
     """Measure the objects about a member's home, and return up to where as many are as it asks for."""
-    j, size = first + r, 0
+    j = first + r
     q = asked.place[j]
     skip, after = ask.skips[min(q, ask.skips.shape[0] - 1)], ask.afters[min(q, ask.afters.shape[0] - 1)]
     query = prepare(space, queries, q, room)
-    for block in range(tray.first[r], tray.last[r]):
-        start, stop = block * ROWS, min((block + 1) * ROWS, tree.objects)
-        if not tree.gram:
-            tray.limits[r] = np.inf
-            compare_one(tree, block, asked.codes[j], np.float32(np.inf), tray.bounds)
-            ask.wholes[q, BOUNDS] += stop - start
-        else:
+    blocks = tray.last[r] - tray.first[r]
+    high = low = np.float32(0)
+    for place in range(blocks):
+        start = (tray.first[r] + place) * ROWS
+        stop, near = min(start + ROWS, tree.objects), tray.near[place]
+        if tree.gram:
             ask.wholes[q, COST] += stop - start
-        for slot in range(start, stop):
-            if slot == skip or slot <= after:
-                d = np.inf
-            elif tree.gram:
-                d = estimate_within(space, slot, query, np.inf)
-            else:
-                d = np.float64(tray.bounds[slot - start])
-            tray.near[size] = d
-            size += 1
-    tray.limits[r] = -np.inf
-    low, high = 0.0, 0.0
-    for i in range(size):
-        if tray.near[i] < np.inf:
-            high = max(high, tray.near[i])
+            for slot in range(start, stop):
+                near[slot - start] = estimate_within(space, slot, query, np.inf)
+        else:
+            ask.wholes[q, BOUNDS] += stop - start
+            compare_one(tree, start // ROWS, asked.codes[j], np.float32(np.inf), near)
+        for slot in range(stop, start + ROWS):
+            near[slot - start] = np.nan
+        if start <= skip < stop:
+            near[skip - start] = np.nan
+        for slot in range(start, min(after + 1, stop)):
+            near[slot - start] = np.nan
+        for i in range(ROWS):
+            if near[i] > high:
+                high = near[i]
     for _ in range(24):
-        middle, below = low + (high - low) / 2, 0
-        for i in range(size):
-            below += tray.near[i] <= middle
+        middle, below = low + (high - low) / np.float32(2), 0
+        for place in range(blocks):
+            below += popcount(values_within(tray.near[place], middle))
         if below >= ask.k:
             high = middle
             if below <= ask.k + 3:
@@ -523,16 +522,6 @@ def look_about(tree: Any, space: Any, queries: Any, asked: Asked, first: int, r:
         else:
             low = middle
     return high
-
-
-@kernel
-def nearest_in(block: int, beyond: float, most: float, tray: Tray) -> Any:
-    """Return the bits of the objects of a block about home whose distances are between two."""
-    mask = np.uint64(0)
-    for i in range(ROWS):
-        d = tray.near[block * ROWS + i]
-        mask |= np.uint64(beyond < d <= most) << np.uint64(i)
-    return mask
 
 
 @kernel

@@ -212,3 +212,18 @@ def test_other_metrics_are_refused():
         ms.BoxTree("levenshtein").fit(["a"])
     with pytest.raises(ms.MetricSpaceError, match="VPTree"):
         ms.BoxTree("jaccard").fit([{1}])
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan", "chebyshev", "angular"])
+@pytest.mark.parametrize("d", [2, 20])
+@pytest.mark.parametrize("make", [make for make in MAKES if make != "one direction"])
+def test_a_scan_of_many_equals_those_of_each(make, d, metric):
+    rows = MAKES[make](1100, d)
+    if metric == "angular":
+        rows = rows.astype(float) * (1e150 if make == "tiny in float64" else 1) + 1e-9
+    scan = ms.LinearScan(metric).fit(rows[:1000])
+    together = scan.knn(rows[1000:], 7)
+    alone = [scan.knn(rows[i : i + 1], 7) for i in range(1000, 1100)]
+    assert (together.positions == np.concatenate([one.positions for one in alone])).all()
+    assert (together.distances == np.concatenate([one.distances for one in alone])).all()
+    assert (together.cost == 1000).all()

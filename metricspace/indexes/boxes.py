@@ -33,21 +33,21 @@ import numpy.typing as npt
 from ..anatomy import Anatomy
 from ..answer import BOUNDS, Answer
 from ..bounds import BOX, CODES, allowance
-from ..coding import Placed, blank_asked, encode_queries, rounding, turned, with_place
+from ..coding import Asked, Placed, blank_asked, encode_queries, home_of, rounding, with_place
 from ..construction import COST, Construction
 from ..fitting import (
     ASKED,
     COMPARED,
     PRUNED,
     arranged,
+    block_keys,
     blocks_left,
-    box_coordinates,
+    boxes_of,
     chosen_codes,
     coded,
     in_blocks,
     neighbours_of,
     nested,
-    of_blocks,
     place_rows,
     plane_of,
 )
@@ -70,10 +70,8 @@ from ..simd.tiles import (
     place_of_least,
     rows_by_squares,
 )
-from ..together import ALL, NODES, Asked, Tray, all_blocks, home_of, roam
+from ..together import ALL, NODES, Tray, all_blocks, roam
 from ..traversal import Desk, consider, expand, make_desk, offer_child
-
-SEARCHED = 1024  # nodes above blocks that are all searched for the nearest block
 
 
 class Boxes(NamedTuple):
@@ -203,20 +201,34 @@ def as_distance(tree: Boxes, bound: float) -> float:
 
 @home_of.of(Boxes)
 def _(tree: Boxes, at: Array, bounds: Array) -> int:
-    inner, node = tree.first.shape[0] - 1, 0
-    start, stop = tree.lowest, inner
-    if stop - start > SEARCHED:
-        while node < tree.lowest:
-            rows_by_squares(tree.centres[node], at, np.float32(np.inf), bounds)
-            node = tree.first[node] + place_of_least(bounds)
-        start, stop = node, node + 1
-    best, nearest = np.float32(np.inf), 0
-    for node in range(start, stop):
-        if rows_by_squares(tree.centres[node], at, best, bounds) != np.uint64(0):
-            j = place_of_least(bounds)
-            if bounds[j] < best:
-                best, nearest = bounds[j], tree.first[node] + j - inner
-    return nearest
+    best, node = np.float32(np.inf), 0
+    while tree.first[node] < tree.lowest:  # toward the nearest centre, while there are many to choose from
+        rows_by_squares(tree.centres[node], at, best, bounds)
+        node = tree.first[node] + place_of_least(bounds)
+    own, nearest, left = node, 0, np.uint64(0)
+    if (
+        node < tree.lowest
+    ):  # its children, the nearest box first, and others for as long as they may be nearer
+        left = boxes_by_squares(tree.boxes[node], at, best, bounds) & existing(tree, node)
+        child = place_of_least(bounds)
+        own, left = tree.first[node] + child, left & ~(np.uint64(1) << np.uint64(child))
+    while True:
+        if rows_by_squares(tree.centres[own], at, best, bounds) != np.uint64(0):
+            child = place_of_least(bounds)
+            if bounds[child] < best:
+                best, nearest = bounds[child], tree.first[own] + child
+                if left != np.uint64(0):
+                    left &= boxes_by_squares(tree.boxes[node], at, best, bounds)
+        if left == np.uint64(0):
+            return nearest - (tree.first.shape[0] - 1)
+        own = tree.first[node] + lowest(left)
+        left &= left - np.uint64(1)
+
+
+@kernel
+def existing(tree: Boxes, node: int) -> Any:
+    """Return the bits of a node's children."""
+    return ALL >> np.uint64(ROWS - children(tree, node))
 
 
 @roam.of(Boxes)
@@ -254,7 +266,6 @@ def _(tree: Boxes, asked: Asked, first: int, tray: Tray) -> int:
 def look(tree: Boxes, node: int, asked: Asked, first: int, tray: Tray) -> Any:
     """Return the bits of a node's children that any member needs; the first member's bounds are left."""
     union, members = np.uint64(0), tray.head.shape[0]
-    exist = ALL >> np.uint64(ROWS - children(tree, node))
     for r in range(members - 1, -1, -1):
         tray.boxes[r] = np.uint64(0)
         j = first + r
@@ -268,8 +279,8 @@ def look(tree: Boxes, node: int, asked: Asked, first: int, tray: Tray) -> Any:
             mask = boxes_by_magnitudes(box, at, np.float32(reach * (1 + 4e-6)), tray.bounds)
         else:
             mask = boxes_by_greatest(box, at, np.float32(reach * (1 + 4e-6)), tray.bounds)
-        tray.boxes[r] = mask & exist
-        union |= mask & exist
+        tray.boxes[r] = mask & existing(tree, node)
+        union |= tray.boxes[r]
     return union
 
 
@@ -328,9 +339,8 @@ class BoxTree(BaseIndex):
         rows, space = metric.matrix(objects), metric.space(objects)
         count, random = len(rows), np.random.default_rng(self.seed)
         plane = plane_of(space, rows, self.seed)
-        keys = box_coordinates(plane, rows)
-        order = in_blocks(keys, construction)
-        least, most = of_blocks(keys)
+        order = in_blocks(block_keys(plane, rows), construction)
+        least, most = boxes_of(plane, rows, order)
         asked, others = (
             place_rows(plane, rows, random, min(most_rows, count))
             for most_rows in (-(-count // ROWS), COMPARED)
@@ -378,9 +388,10 @@ def with_coordinates(tree: Boxes, bound: Bound) -> Bound:
     """Return what was bound, the queries with their coordinates."""
     assert isinstance(bound.metric, OnRows)
     rows = bound.metric.matrix(bound.asked)
-    asked = blank_asked(tree, len(rows))
-    centred, coordinates_of = turned(tree, rows)
-    encode_queries(tree, centred, coordinates_of, np.arange(len(rows)), 0, len(rows), asked)
-    bound.space = Placed(bound.space, blank_asked(tree, 0))
-    bound.queries = Placed(bound.queries, asked)
+    asked = blank_asked(tree, rows)
+    encode_queries(tree, asked, 0, 0, len(rows), np.empty(ROWS, np.float32))
+    bound.space, bound.queries = (
+        Placed(bound.space, blank_asked(tree, rows[:0])),
+        Placed(bound.queries, asked),
+    )
     return bound

@@ -300,6 +300,18 @@ def _place_of_least(typing: Any, values: Any) -> Any:
 
 
 @intrinsic
+def _values_within(typing: Any, values: Any, limit: Any) -> Any:
+    refuse_strided(values)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = _pointer(context, builder, signature.args[0], arguments[0], _FLOAT)
+        held = [_load(builder, data, ir.Constant(INDEX, _LANES * p), _FLOATS) for p in range(_PIECES)]
+        return _mask(builder, held, _splat(builder, arguments[1], _FLOATS))
+
+    return types.uint64(values, types.float32), generate
+
+
+@intrinsic
 def _prefetch(typing: Any, rows: Any, i: Any) -> Any:
     """Ask for the first cache lines of a row, which will be read soon."""
     refuse_strided(rows)
@@ -384,6 +396,15 @@ def plain_lowest(mask: Any) -> int:
 
 
 @kernel
+def plain_values_within(values: Array, limit: float) -> Any:
+    """Return the bits of those of 64 numbers that are at most a limit."""
+    mask = np.uint64(0)
+    for j in range(ROWS):
+        mask |= np.uint64(values[j] <= limit) << np.uint64(j)
+    return mask
+
+
+@kernel
 def plain_place_of_least(values: Array) -> int:
     """Return the place of the least of 64 numbers, the first of several."""
     least = 0
@@ -411,8 +432,10 @@ if VECTORS:
     )
     tile_of_one, tile_of_two, tile_of_six = (_tile(count) for count in (1, 2, TOGETHER))
     lowest, place_of_least, prefetch = _lowest, _place_of_least, _prefetch
+    values_within = _values_within
 else:
     boxes_by_squares, boxes_by_magnitudes, boxes_by_greatest = plain_boxes_within
     rows_by_squares, rows_by_magnitudes, rows_by_greatest = plain_rows_within
     tile_of_one, tile_of_two, tile_of_six = plain_tile_of_one, plain_tile_of_two, plain_tile_of_six
     lowest, place_of_least, prefetch = plain_lowest, plain_place_of_least, plain_prefetch
+    values_within = plain_values_within
