@@ -55,6 +55,10 @@ class Searchable:
         """Make objects and queries ready for the kernels of this structure."""
         raise NotImplementedError
 
+    def _around(self, bound: Bound, objects: Objects, queries: Objects) -> Bound:
+        """Return what the kernels of this structure take, around the arrays of a metric."""
+        return bound
+
     def _desk(self) -> Desk:
         """Return the working memory that a search of this structure needs."""
         raise NotImplementedError

@@ -18,6 +18,7 @@ from .monotonous import MonotonousBisectorTree
 from .mtree import MTree
 from .mvptree import MVPTree
 from .mwvptree import MultiwayVPTree
+from .patterns import PatternTree
 from .ptolemaic import PtolemaicTable
 from .roaesa import ROAESA
 from .sat import SAT, DistalSAT
@@ -52,6 +53,7 @@ __all__ = [
     "MonotonousBisectorTree",
     "MultiwayVPTree",
     "NSimplex",
+    "PatternTree",
     "PtolemaicTable",
     "ShapiroList",
     "VPForest",

@@ -290,6 +290,7 @@ class Levenshtein(Metric):
     """The least number of insertions, deletions and replacements that turn one sequence into the other."""
 
     hot = batched = True
+    edits = 1.0, 1.0
     function = None
 
     def __init__(self) -> None:
@@ -333,7 +334,7 @@ class WeightedLevenshtein(Metric):
 
     def __init__(self, costs: EditCosts) -> None:
         self.name, self.laws = "levenshtein", TRIANGLE
-        self.costs = costs
+        self.costs, self.edits = costs, costs.extent
 
     @property
     def params(self) -> dict[str, Any]:

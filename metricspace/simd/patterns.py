@@ -11,18 +11,24 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from ..kernels import Array, kernel
+from .counts import popcount
 from .vectors import INDEX, VECTORS, WIDTH
 
 TILE = 512  # bytes of masks for one symbol: eight registers of 64, whose steps do not wait for each other
 
 
-def _advance(bits: int) -> Any:
+FAR = 126  # what distances are capped at: with one more value they fit into seven bits
+
+
+def _advance(bits: int, capped: bool = False) -> Any:
     """Return a function that advances ``8 · TILE / bits`` patterns of at most `bits` symbols over one text.
 
     It takes rows of masks as bytes, where the row of each symbol of the text begins, how many symbols
     there are, where the two rows begin in which each pattern's own places are set, and where to write, for
     each pattern, its edit distance to the text less the length of the text. The two rows are the same but for
     patterns that stand for several strings: the places of the shortest, then those of the longest.
+
+    Capped, it writes the distances themselves, no less than 0 and no more than `FAR`.
     """
     lanes = 8 * WIDTH // bits
     lane, byte = ir.IntType(bits), ir.IntType(8)
@@ -70,7 +76,7 @@ def _advance(bits: int) -> Any:
             for r in registers:
                 up = builder.call(count, [builder.and_(builder.load(rises[r]), register(least, r))])
                 down = builder.call(count, [builder.and_(builder.load(falls[r]), register(most, r))])
-                change = builder.sub(up, down)
+                change = _capped(builder, up, down, arguments[2]) if capped else builder.sub(up, down)
                 change = change if bits == 8 else builder.trunc(change, narrow)
                 place = builder.gep(data(5), [ir.Constant(INDEX, r * lanes)])
                 builder.store(change, builder.bitcast(place, narrow.as_pointer()), align=1)
@@ -81,7 +87,29 @@ def _advance(bits: int) -> Any:
     return advance
 
 
-def _plain_advance(bits: int) -> Any:
+def _capped(builder: Any, up: Any, down: Any, length: Any) -> Any:
+    """Return length + up − down, from 0 to `FAR`, in each lane."""
+    kind = up.type
+    # Any length beyond this gives `FAR`: no pattern is longer than 64. And so a byte does not overflow.
+    most = ir.Constant(INDEX, FAR + 64)
+    length = builder.select(builder.icmp_signed("<", length, most), length, most)
+    length = length if kind.element.width == 64 else builder.trunc(length, kind.element)
+    total = builder.add(up, _all_lanes(builder, length, kind))
+    difference = builder.sub(total, down)
+    positive = builder.icmp_unsigned(">", total, down)
+    difference = builder.select(positive, difference, ir.Constant(kind, None))
+    far = ir.Constant(kind, [FAR] * kind.count)
+    return builder.select(builder.icmp_unsigned("<", difference, far), difference, far)
+
+
+def _all_lanes(builder: Any, value: Any, kind: Any) -> Any:
+    """Return a vector with a value in each lane."""
+    none, first = ir.Constant(kind, ir.Undefined), ir.Constant(ir.IntType(32), 0)
+    one = builder.insert_element(none, value, first)
+    return builder.shuffle_vector(one, none, ir.Constant(ir.VectorType(ir.IntType(32), kind.count), None))
+
+
+def _plain_advance(bits: int, capped: bool = False) -> Any:
     """Return a function that does for one pattern after the other what `_advance` does for all."""
     size, one, full = bits // 8, np.uint64(1), np.uint64((1 << bits) - 1)
 
@@ -110,12 +138,169 @@ def _plain_advance(bits: int) -> Any:
             for k in range(bits):
                 bit = one << np.uint64(k)
                 change += int(rises & bit != 0) - int(falls & bit != 0)
-            out[pattern] = change
+            out[pattern] = min(max(length + change, 0), FAR) if capped else change
 
     return advance
 
 
-plain_advance_8, plain_advance_16, plain_advance_32, plain_advance_64 = map(_plain_advance, (8, 16, 32, 64))
+# --- patterns of several words -------------------------------------------------------------------------
+
+ABREAST = 4  # registers of patterns that are advanced together
+WORD = 64  # symbols of a pattern that a register holds
 
 
-advance_8, advance_16, advance_32, advance_64 = map(_advance if VECTORS else _plain_advance, (8, 16, 32, 64))
+def _advance_long() -> Any:
+    """Return a function that advances ``ABREAST`` times eight patterns of several words over one text.
+
+    It takes rows of masks as bytes, where those of each eight patterns begin, how far from there the row of
+    each symbol is, how many symbols there are, how many words a pattern has and how far they lie apart, how
+    far the two rows are in which each pattern's own places are set, words of scratch, ``2 · 8 · ABREAST`` for
+    each word of a pattern, and where to write the distances, capped.
+    """
+    lane, byte, lanes = ir.IntType(64), ir.IntType(8), WIDTH // 8
+    vector, narrow = ir.VectorType(lane, lanes), ir.VectorType(byte, lanes)
+
+    @intrinsic
+    def advance(
+        typing: Any, masks: Any, bases: Any, rows: Any, length: Any, words: Any, apart: Any,
+        least: Any, most: Any, state: Any, out: Any,
+    ) -> Any:  # fmt: skip
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            def data(k: int) -> Any:
+                return context.make_array(signature.args[k])(context, builder, arguments[k]).data
+
+            def whole(k: int) -> Any:
+                return ir.Constant(INDEX, k)
+
+            registers, one, none = range(ABREAST), ir.Constant(vector, [1] * lanes), ir.Constant(vector, None)
+            high, ones = ir.Constant(vector, [63] * lanes), ir.Constant(vector, [(1 << 64) - 1] * lanes)
+            first = [
+                builder.gep(data(0), [builder.load(builder.gep(data(1), [whole(r)]))]) for r in registers
+            ]
+
+            def masks_of(r: int, row: Any, word: Any) -> Any:
+                place = builder.gep(first[r], [builder.add(row, builder.mul(word, arguments[5]))])
+                return builder.load(builder.bitcast(place, vector.as_pointer()), align=1)
+
+            def held(r: int, word: Any, falls: int) -> Any:
+                """Where the state of a word is kept."""
+                number = builder.add(builder.mul(word, whole(2 * ABREAST)), whole(2 * r + falls))
+                place = builder.gep(data(8), [builder.mul(number, whole(lanes))])
+                return builder.bitcast(place, vector.as_pointer())
+
+            begin, step, words = whole(0), whole(1), arguments[4]
+            with cgutils.for_range_slice(builder, begin, words, step) as (word, _):
+                for r in registers:
+                    builder.store(ones, held(r, word, 0), align=8)
+                    builder.store(none, held(r, word, 1), align=8)
+            ups = [cgutils.alloca_once_value(builder, none) for _ in registers]
+            downs = [cgutils.alloca_once_value(builder, none) for _ in registers]
+            with cgutils.for_range_slice(builder, begin, arguments[3], step) as (j, _):
+                row = builder.load(builder.gep(data(2), [j]))
+                for r in registers:
+                    builder.store(one, ups[r])  # the first row grows by one with every symbol
+                    builder.store(none, downs[r])
+                with cgutils.for_range_slice(builder, begin, words, step) as (word, _):
+                    for r in registers:
+                        carried_up, carried_down = builder.load(ups[r]), builder.load(downs[r])
+                        rise = builder.load(held(r, word, 0), align=8)
+                        fall = builder.load(held(r, word, 1), align=8)
+                        match = builder.or_(masks_of(r, row, word), carried_down)
+                        sum_ = builder.xor(builder.add(builder.and_(match, rise), rise), rise)
+                        diagonal = builder.or_(builder.or_(sum_, match), fall)
+                        up = builder.or_(fall, builder.not_(builder.or_(diagonal, rise)))
+                        down = builder.and_(diagonal, rise)
+                        builder.store(builder.lshr(up, high), ups[r])
+                        builder.store(builder.lshr(down, high), downs[r])
+                        up = builder.or_(builder.add(up, up), carried_up)
+                        down = builder.or_(builder.add(down, down), carried_down)
+                        rise = builder.or_(down, builder.not_(builder.or_(diagonal, up)))
+                        builder.store(rise, held(r, word, 0), align=8)
+                        builder.store(builder.and_(up, diagonal), held(r, word, 1), align=8)
+            count = cgutils.get_or_insert_function(
+                builder.module, ir.FunctionType(vector, [vector]), f"llvm.ctpop.v{lanes}i64"
+            )
+            for r in registers:
+                builder.store(_all_lanes(builder, arguments[3], vector), ups[r])
+                builder.store(none, downs[r])
+            with cgutils.for_range_slice(builder, begin, words, step) as (word, _):
+                for r in registers:
+                    for total, k, row in ((ups, 0, arguments[6]), (downs, 1, arguments[7])):
+                        inside = builder.and_(builder.load(held(r, word, k), align=8), masks_of(r, row, word))
+                        counted = builder.add(builder.load(total[r]), builder.call(count, [inside]))
+                        builder.store(counted, total[r])
+            far = ir.Constant(vector, [FAR] * lanes)
+            for r in registers:
+                up, down = builder.load(ups[r]), builder.load(downs[r])
+                positive = builder.icmp_unsigned(">", up, down)
+                value = builder.select(positive, builder.sub(up, down), none)
+                value = builder.select(builder.icmp_unsigned("<", value, far), value, far)
+                place = builder.gep(data(9), [whole(r * lanes)])
+                value = builder.trunc(value, narrow)
+                builder.store(value, builder.bitcast(place, narrow.as_pointer()), align=1)
+            return context.get_dummy_value()
+
+        number = types.int64
+        taken = (masks, bases, rows, number, number, number, number, number, state, out)
+        return types.void(*taken), generate
+
+    return advance
+
+
+@kernel
+def plain_advance_long(
+    masks: Array, bases: Array, rows: Array, length: int, words: int, apart: int,
+    least: int, most: int, state: Array, out: Array,
+) -> None:  # fmt: skip
+    """Do for one pattern after the other what `_advance_long` does for all."""
+    one, last = np.uint64(1), np.uint64(63)
+    for pattern in range(8 * ABREAST):
+        first = bases[pattern // 8] + pattern % 8 * 8
+        state[:words] = ~np.uint64(0)
+        state[words : 2 * words] = np.uint64(0)
+        for j in range(length):
+            carried_up, carried_down = one, np.uint64(0)
+            for word in range(words):
+                rise, fall = state[word], state[words + word]
+                match = _word(masks, first + rows[j] + word * apart) | carried_down
+                diagonal = (((match & rise) + rise) ^ rise) | match | fall
+                up, down = fall | ~(diagonal | rise), diagonal & rise
+                next_up, next_down = up >> last, down >> last
+                up, down = (up << one) | carried_up, (down << one) | carried_down
+                state[word], state[words + word] = down | ~(diagonal | up), up & diagonal
+                carried_up, carried_down = next_up, next_down
+        distance = length
+        for word in range(words):
+            distance += popcount(state[word] & _word(masks, first + least + word * apart))
+            distance -= popcount(state[words + word] & _word(masks, first + most + word * apart))
+        out[pattern] = min(max(distance, 0), FAR)
+
+
+@kernel
+def _word(masks: Array, first: int) -> Any:
+    value = np.uint64(0)
+    for k in range(8):
+        value |= np.uint64(masks[first + k]) << np.uint64(8 * k)
+    return value
+
+
+_WIDTHS = (8, 16, 32, 64)
+plain_advance_8, plain_advance_16, plain_advance_32, plain_advance_64 = map(_plain_advance, _WIDTHS)
+plain_capped_8, plain_capped_16, plain_capped_32, plain_capped_64 = (
+    _plain_advance(bits, capped=True) for bits in _WIDTHS
+)
+
+if VECTORS:
+    advance_8, advance_16, advance_32, advance_64 = map(_advance, _WIDTHS)
+    capped_8, capped_16, capped_32, capped_64 = (_advance(bits, capped=True) for bits in _WIDTHS)
+    advance_long = _advance_long()
+else:
+    advance_8, advance_16 = plain_advance_8, plain_advance_16
+    advance_32, advance_64 = plain_advance_32, plain_advance_64
+    capped_8, capped_16, capped_32, capped_64 = (
+        plain_capped_8,
+        plain_capped_16,
+        plain_capped_32,
+        plain_capped_64,
+    )
+    advance_long = plain_advance_long
