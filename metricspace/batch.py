@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import threads
-from .answer import BALLS, BOUNDS, BROWSE, COST, KNN, PROVEN, REALS, WHOLES, Answer
+from .answer import BALLS, BOUNDS, BROWSE, COST, FOUND, KNN, PAIRS, PROVEN, RANGE, REALS, WHOLES, Answer
 from .arguments import is_flat, radii_of, whole_number
 from .errors import InvalidArgument
 from .ids import Positions
@@ -38,6 +38,7 @@ _UNLIMITED = np.iinfo(np.int64).max
 
 
 _NONE = np.zeros(0)
+_SPAN = 256  # queries that a worker takes at once
 
 
 class Scaled(NamedTuple):
@@ -46,6 +47,33 @@ class Scaled(NamedTuple):
     bound: Bound
     scale: float = 1.0
     margin: float = 0.0
+
+
+class Keys(NamedTuple):
+    """Numbers of 64 bits by which results are sorted: the query, the distance, the position."""
+
+    distance: int  # bits
+    position: int
+
+    @classmethod
+    def of(cls, index: Searchable, bound: Bound) -> Keys | None:
+        """Return how wide the parts must be, or None if distances are not whole or the numbers too large."""
+        greatest = bound.metric.greatest(bound.asked, bound.objects)
+        if greatest is None:
+            return None
+        made = cls(greatest.bit_length(), index._ids.count.bit_length())
+        return made if sum(made) + _SPAN.bit_length() < 64 else None
+
+    def in_order(
+        self, found: Positions, positions: Positions, distances: npt.NDArray[np.float64]
+    ) -> tuple[Positions, npt.NDArray[np.float64]]:
+        """Return results by (query, distance, position); `found` is how many each query has."""
+        keys = np.repeat(np.arange(len(found)), found) << self.distance
+        keys = (keys + distances.astype(np.int64)) << self.position
+        keys += positions
+        keys.sort()
+        positions = keys & ((1 << self.position) - 1)
+        return positions, ((keys >> self.position) & ((1 << self.distance) - 1)).astype(np.float64)
 
 
 class Batch:
@@ -101,10 +129,12 @@ class Batch:
         self.order = BEST_FIRST if best_first else DEPTH_FIRST
         measure = measure or Scaled(index._bind(index._objects, asked))
         self.bound = measure.bound
+        # Whole distances are sorted for many queries at once, in a third of the time.
+        self.keys = Keys.of(index, self.bound) if kind == RANGE else None
         nothing = np.zeros(0, np.int64)
         self.blank = Answer(
             nothing, np.zeros(0), np.zeros(REALS), nothing, index._order, np.zeros(0, np.uint8),
-            -1, -1, kind, 1.0 + float(eps), limit, enough, reaches, node_reaches,
+            -1, -1, PAIRS if self.keys else kind, 1.0 + float(eps), limit, enough, reaches, node_reaches,
             measure.scale, measure.margin, index.metric.slack(index._objects),
         )  # fmt: skip
         self.wholes: npt.NDArray[np.int64] = np.zeros((self.count, WHOLES), np.int64)
@@ -127,7 +157,7 @@ class Batch:
         self.workers = []
         end = self.count if end is None else end
         jobs = threads.jobs(n_jobs) if self.bound.native else 1
-        size = max(1, min(256, -(-(end - begin) // (4 * jobs))))
+        size = max(1, min(_SPAN, -(-(end - begin) // (4 * jobs))))
         spans = [(first, min(first + size, end)) for first in range(begin, end, size)]
         waiting = spans[::-1]
         parts: dict[int, tuple[Positions, npt.NDArray[np.float64]]] = {}
@@ -144,7 +174,7 @@ class Batch:
                     break
                 worker.answer(first, last)
                 if self.kind in BALLS:
-                    parts[first] = worker.taken()
+                    parts[first] = worker.taken(first, last)
 
         with shown(self.index.key, self.count, progress) as show:
             done: Callable[[], None] | None = (lambda: show(end - size * len(waiting))) if progress else None
@@ -241,9 +271,12 @@ class Worker:
                 self.stopped = status == STOPPED
                 return
 
-    def taken(self) -> tuple[Positions, npt.NDArray[np.float64]]:
-        """Return a copy of what the last span found."""
-        return self.positions[: self.used[0]].copy(), self.distances[: self.used[0]].copy()
+    def taken(self, first: int, last: int) -> tuple[Positions, npt.NDArray[np.float64]]:
+        """Return a copy of what queries `first` to `last`, the last span, found."""
+        positions, distances = self.positions[: self.used[0]], self.distances[: self.used[0]]
+        if self.batch.keys:
+            return self.batch.keys.in_order(self.batch.wholes[first:last, FOUND], positions, distances)
+        return positions.copy(), distances.copy()
 
     def frontier(self) -> float:
         """Return the least bound of what is waiting."""

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .kernels import Array, kernel
+from .kernels import Array, called_kernel, kernel
 from .simd.counts import popcount
 from .simd.patterns import (
     ABREAST,
@@ -91,11 +91,15 @@ def united(starts: npt.NDArray[np.int64], codes: npt.NDArray[Any], alphabet: int
     """
     lengths = np.diff(starts)
     size, start, top, across, rows, first, held = _measures(lengths, alphabet)
-    symbols = np.arange(-1, alphabet - 1)
-    upper, lower = (np.where(symbols < 0, _NOWHERE, _SYMBOLS + symbols % most) for most in (_UPPER, _LOWER))
+    # Frequent symbols do not share a row, and theirs lie together.
+    rank = np.argsort(np.argsort(-np.bincount(codes, minlength=alphabet)[1:], kind="stable"))
+    upper, lower = (
+        np.concatenate([[_NOWHERE], _SYMBOLS + rank % most]).astype(np.int64) for most in (_UPPER, _LOWER)
+    )
     longest = int(lengths[-1])
     reached = np.searchsorted(lengths, np.arange(longest + 2))
-    unions = Unions(size, start, top, first, across, upper, lower, reached, *map(aligned, held), rows)
+    singles, eights, tops = map(aligned, held)
+    unions = Unions(size, start, top, first, across, upper, lower, reached, singles, eights, tops, rows)
     _fill(starts, codes, unions)
     return unions
 
@@ -259,7 +263,7 @@ def _(space: UnionSpace) -> bool:
 # --- bounds -------------------------------------------------------------------------------------------
 
 
-@kernel
+@called_kernel
 def bound_tops(unions: Unions, part: int, first: int, last: int, query: UnionQuery, out: Array) -> None:
     """Write bounds to the lanes `first` to `last` of the top level of a part, a byte each.
 
@@ -298,10 +302,8 @@ def at_once(size: int) -> int:
     return TILE // (8 * size) if size <= 8 else ABREAST
 
 
-@kernel
-def bound_eights(
-    unions: Unions, level: int, part: int, groups: Array, less: int, query: UnionQuery
-) -> None:
+@called_kernel
+def bound_eights(unions: Unions, level: int, part: int, groups: Array, less: int, query: UnionQuery) -> None:
     """Write bounds to the eight lanes of each of a few groups, into ``query.found``.
 
     Groups are numbered within the part, once `less` is subtracted.
@@ -354,7 +356,7 @@ def _gather(words: Array, base: int, rows: Array, i: int, size: int, query: Unio
         query.tile[place + _ROW + w] = words[base + _MOST * size + w]
 
 
-@kernel
+@called_kernel
 def _capped(masks: Array, places: Array, length: int, size: int, least: int, most: int, out: Array) -> None:
     if size == 1:
         capped_8(masks, places, length, least, most, out)
@@ -374,7 +376,7 @@ NOTHING = np.uint64(GONE) * _EACH
 
 @kernel
 def up_to(bounds: Any, most: int) -> Any:
-    """Return the high bits of those of eight bytes, none above `GONE`, that are at most `most`, if that is less."""
+    """Return the high bits of those of eight bytes, none above `GONE`, that are at most `most`."""
     return ~(bounds + np.uint64(GONE - most) * _EACH) & _HIGH
 
 

@@ -7,8 +7,8 @@ Idea
     and eight such groups again. Where a group is near enough its eight members are looked at, and in the end
     the strings themselves, eight side by side (`unions`).
 
-    It is a lower-bounding function and no pruning by the triangle inequality: nothing is measured to build it,
-    and what a query computes beside distances are bounds.
+    It is a lower-bounding function and no pruning by the triangle inequality: nothing is measured to build
+    it, and what a query computes beside distances are bounds.
 
 Rounds
     Bounds are whole numbers. A query computes all those of the top level, a byte each, and keeps them. Round
@@ -26,8 +26,8 @@ Invariants
 
 References
 ----------
-Myers, A fast bit-vector algorithm for approximate string matching based on dynamic programming, Journal of the
-ACM 46, 1999. Hyyrö, A bit-vector algorithm for computing Levenshtein and Damerau edit distances, Nordic
+Myers, A fast bit-vector algorithm for approximate string matching based on dynamic programming, Journal of
+the ACM 46, 1999. Hyyrö, A bit-vector algorithm for computing Levenshtein and Damerau edit distances, Nordic
 Journal of Computing 10, 2003.
 """
 
@@ -45,7 +45,7 @@ from ..bounds import OWN, Slack
 from ..construction import Construction
 from ..ids import Positions
 from ..index import BaseIndex
-from ..kernels import Array, kernel
+from ..kernels import Array, called_kernel, kernel
 from ..lanes import by_length_and_end
 from ..laws import Bound, Metric
 from ..objects import Objects, Sequences
@@ -149,8 +149,9 @@ def _(tree: Patterns, space: Any, query: Any, answer: Answer, desk: Desk) -> Non
 def _(tree: Patterns, node: int, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
     unions = space.unions
     if node == _LONG:
-        for slot in range(unions.start[unions.size.shape[0]], tree.objects):
-            consider(space, slot, desk.bound[0], OWN, query, answer, desk)
+        one_by_one(
+            space, unions.start[unions.size.shape[0]], tree.objects, desk.bound[0], query, answer, desk
+        )
         return
     edits = int(desk.memo[_ROUND])
     if edits > 0:
@@ -170,7 +171,7 @@ def _(tree: Patterns, node: int, space: Any, query: Any, answer: Answer, desk: D
 def most_edits(tree: Patterns, limit: float) -> int:
     """Return how many edits may be within a distance, at most."""
     # The quotient may have been rounded down.
-    return np.int64(min(np.floor(limit / tree.scale * (1 + 2.0**-50)), 2.0**40))
+    return int(min(np.floor(limit / tree.scale * (1 + 2.0**-50)), 2.0**40))
 
 
 @kernel
@@ -201,9 +202,7 @@ def open_tops(unions: Unions, edits: int, query: Any, answer: Answer, desk: Desk
         objects = unions.start[part + 1] - unions.start[part]
         while before < count and opened[before] < unions.top[part + 1]:
             size = 0
-            while (
-                size < step and before + size < count and opened[before + size] < unions.top[part + 1]
-            ):
+            while size < step and before + size < count and opened[before + size] < unions.top[part + 1]:
                 size += 1
             bound_eights(unions, EIGHT, part, opened[before : before + size], number, query)
             for i in range(size):
@@ -257,13 +256,16 @@ def look_at(
     if not free:
         for group in groups:
             first = unions.start[part] + 8 * (group - above)
-            for slot in range(first, min(first + 8, stop)):
-                consider(space, slot, desk.bound[0], OWN, query, answer, desk)
+            one_by_one(space, first, min(first + 8, stop), desk.bound[0], query, answer, desk)
         return
     bound_eights(unions, SINGLE, part, groups, above, query)
-    most = np.int64(min(np.floor(answer.reals[ADMIT] / tree.scale * (1 + 2.0**-50)), np.float64(FAR)))
+    admit = answer.reals[ADMIT]
+    most = min(most_edits(tree, admit), FAR)
     found = query.found.view(np.uint8)
     for i in range(groups.shape[0]):
+        if answer.reals[ADMIT] < admit:
+            admit = answer.reals[ADMIT]
+            most = min(most_edits(tree, admit), FAR)
         first = unions.start[part] + 8 * (groups[i] - above)
         answer.wholes[COST if tree.exact else BOUNDS] += min(8, stop - first)
         bits = up_to(query.found[i] | only(stop - first), most)
@@ -277,7 +279,17 @@ def look_at(
                 if tree.exact:  # a bound after all
                     answer.wholes[COST] -= 1
                     answer.wholes[BOUNDS] += 1
-                consider(space, first + lane, edits * tree.scale, OWN, query, answer, desk)
+                slot = first + lane
+                one_by_one(space, slot, slot + 1, edits * tree.scale, query, answer, desk)
+
+
+@called_kernel
+def one_by_one(
+    space: Any, first: int, last: int, bound: float, query: Any, answer: Answer, desk: Desk
+) -> None:
+    """Consider some strings, none of which is nearer than a bound."""
+    for slot in range(first, last):
+        consider(space, slot, bound, OWN, query, answer, desk)
 
 
 @kernel
@@ -363,8 +375,8 @@ class PatternTree(BaseIndex):
 
     def _unsuited(self) -> str:
         return (
-            f"{type(self).__name__} takes edit distances of strings and other sequences, metric='levenshtein' "
-            f"with costs of any kind, given {self.metric.name}: use VPTree, or LinearScan"
+            f"{type(self).__name__} takes edit distances of strings and other sequences, "
+            f"metric='levenshtein' with costs of any kind, given {self.metric.name}: use VPTree or LinearScan"
         )
 
     def _arranged(self, objects: Objects) -> Positions | None:
@@ -383,7 +395,8 @@ class PatternTree(BaseIndex):
         return self._around(super()._bind(objects, queries), objects, queries)
 
     def _around(self, bound: Bound, objects: Objects, queries: Objects) -> Bound:
-        assert isinstance(objects, Sequences) and isinstance(queries, Sequences)
+        assert isinstance(objects, Sequences)
+        assert isinstance(queries, Sequences)
         return _Bound(bound, objects, queries)
 
     def _bytes_derived(self, objects: Objects) -> int:
