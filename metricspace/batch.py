@@ -16,6 +16,7 @@ from .ids import Positions
 from .laws import Bound
 from .objects import Objects
 from .progress import shown
+from .sorting import Order
 from .space import Room
 from .traversal import (
     BEST_FIRST,
@@ -47,33 +48,6 @@ class Scaled(NamedTuple):
     bound: Bound
     scale: float = 1.0
     margin: float = 0.0
-
-
-class Keys(NamedTuple):
-    """Numbers of 64 bits by which results are sorted: the query, the distance, the position."""
-
-    distance: int  # bits
-    position: int
-
-    @classmethod
-    def of(cls, index: Searchable, bound: Bound) -> Keys | None:
-        """Return how wide the parts must be, or None if distances are not whole or the numbers too large."""
-        greatest = bound.metric.greatest(bound.asked, bound.objects)
-        if greatest is None:
-            return None
-        made = cls(greatest.bit_length(), index._ids.count.bit_length())
-        return made if sum(made) + _SPAN.bit_length() < 64 else None
-
-    def in_order(
-        self, found: Positions, positions: Positions, distances: npt.NDArray[np.float64]
-    ) -> tuple[Positions, npt.NDArray[np.float64]]:
-        """Return results by (query, distance, position); `found` is how many each query has."""
-        keys = np.repeat(np.arange(len(found)), found) << self.distance
-        keys = (keys + distances.astype(np.int64)) << self.position
-        keys += positions
-        keys.sort()
-        positions = keys & ((1 << self.position) - 1)
-        return positions, ((keys >> self.position) & ((1 << self.distance) - 1)).astype(np.float64)
 
 
 class Batch:
@@ -129,12 +103,12 @@ class Batch:
         self.order = BEST_FIRST if best_first else DEPTH_FIRST
         measure = measure or Scaled(index._bind(index._objects, asked))
         self.bound = measure.bound
-        # Whole distances are sorted for many queries at once, in a third of the time.
-        self.keys = Keys.of(index, self.bound) if kind == RANGE else None
+        whole = self.bound.metric.greatest(self.bound.asked, self.bound.objects) if kind == RANGE else None
+        self.sorted = Order.of(_SPAN, whole, index._ids.count)  # else each answer sorts what it holds
         nothing = np.zeros(0, np.int64)
         self.blank = Answer(
             nothing, np.zeros(0), np.zeros(REALS), nothing, index._order, np.zeros(0, np.uint8),
-            -1, -1, PAIRS if self.keys else kind, 1.0 + float(eps), limit, enough, reaches, node_reaches,
+            -1, -1, PAIRS if self.sorted else kind, 1.0 + float(eps), limit, enough, reaches, node_reaches,
             measure.scale, measure.margin, index.metric.slack(index._objects),
         )  # fmt: skip
         self.wholes: npt.NDArray[np.int64] = np.zeros((self.count, WHOLES), np.int64)
@@ -274,8 +248,8 @@ class Worker:
     def taken(self, first: int, last: int) -> tuple[Positions, npt.NDArray[np.float64]]:
         """Return a copy of what queries `first` to `last`, the last span, found."""
         positions, distances = self.positions[: self.used[0]], self.distances[: self.used[0]]
-        if self.batch.keys:
-            return self.batch.keys.in_order(self.batch.wholes[first:last, FOUND], positions, distances)
+        if self.batch.sorted:
+            return self.batch.sorted.applied(self.batch.wholes[first:last, FOUND], positions, distances)
         return positions.copy(), distances.copy()
 
     def frontier(self) -> float:

@@ -29,6 +29,7 @@ from .simd.counts import popcount
 from .simd.patterns import (
     ABREAST,
     FAR,
+    FEW,
     TILE,
     WORD,
     advance_long,
@@ -36,6 +37,10 @@ from .simd.patterns import (
     capped_16,
     capped_32,
     capped_64,
+    few_8,
+    few_16,
+    few_32,
+    few_64,
 )
 from .simd.vectors import aligned
 from .space import (
@@ -51,6 +56,7 @@ from .space import (
 )
 
 LONGEST = 512  # symbols of a string that has a lane
+MOST_PARTS = 7  # with lanes of 8, 16, 32, ... bits
 GONE = FAR + 1  # in place of a bound: there is nothing, or nothing more to do
 SINGLE, EIGHT, TOP = 0, 1, 2  # levels
 
@@ -65,7 +71,7 @@ class Unions(NamedTuple):
 
     size: Array  # by part: bytes of a lane
     start: Array  # by part: its first string; at last, the first that is too long for any lane
-    top: Array  # by part: its first lane of the top level; at last, their number
+    top: Array  # by part: its first lane of the top level, a multiple of 8; at last, one for the next
     first: Array  # by level and part: where the masks begin
     across: Array  # by part: bytes of a row of the top level, for one word of each lane
     upper: Array  # by code: its row on the upper levels
@@ -121,7 +127,7 @@ def _measures(lengths: npt.NDArray[np.int64], alphabet: int) -> tuple[Any, ...]:
     size, start = np.unique(sizes, return_index=True)
     start = np.append(start, len(fitting)).astype(np.int64)
     counts = -(-np.diff(start) // 64)
-    top = np.concatenate([[0], np.cumsum(counts)])
+    top = np.concatenate([[0], np.cumsum(-(-counts // 8) * 8)])
     # A tile may be advanced from any lane on.
     across = -(-counts * np.minimum(size, 8) // TILE) * TILE + TILE
     rows = np.array([_SYMBOLS + min(alphabet - 1, most) for most in (_LOWER, _UPPER, _UPPER)])
@@ -188,7 +194,7 @@ class UnionQuery(NamedTuple):
     length: int
     tile: Array  # uint64: rows that were gathered
     steps: Array  # int64: where in the tile each row begins
-    upper: Array  # int64: the row of each symbol
+    upper: Array  # uint64: the row of each symbol
     lower: Array
     found: Array  # uint64: a byte for each lane of a tile
     places: Array  # int64: where the row of each symbol begins; then the eight lanes of a register
@@ -214,8 +220,8 @@ def _(space: UnionSpace, queries: UnionSpace, i: int, room: Room) -> Any:
     found, used = words[used : used + 2 * _ROW], used + 2 * _ROW
     state, used = words[used : used + _STATE], used + _STATE
     steps, used = words[used : used + n].view(np.int64), used + n
-    upper, used = words[used : used + n].view(np.int64), used + n
-    lower, used = words[used : used + n].view(np.int64), used + n
+    upper, used = words[used : used + n], used + n
+    lower, used = words[used : used + n], used + n
     places, used = words[used : used + n + ABREAST].view(np.int64), used + n + ABREAST
     for j in range(n):
         steps[j] = j * TILE
@@ -272,7 +278,7 @@ def bound_tops(unions: Unions, part: int, first: int, last: int, query: UnionQue
     size, across = unions.size[part], unions.across[part]
     begin, unit, words = unions.first[TOP, part], min(size, 8), max(size // 8, 1)
     for j in range(query.length):
-        query.places[j] = begin + query.upper[j] * words * across
+        query.places[j] = begin + np.int64(query.upper[j]) * words * across
     if size > 8:
         for j in range(query.length):
             query.places[j] -= begin
@@ -318,7 +324,7 @@ def bound_eights(unions: Unions, level: int, part: int, groups: Array, less: int
     if size > 8:
         bases = query.places[query.length :]
         for j in range(query.length):
-            query.places[j] = rows[j] * 8 * size
+            query.places[j] = np.int64(rows[j]) * 8 * size
         for r in range(ABREAST):
             bases[r] = begin + (groups[min(r, groups.shape[0] - 1)] - less) * stride
         advance_long(
@@ -339,21 +345,28 @@ def bound_eights(unions: Unions, level: int, part: int, groups: Array, less: int
             _gather(words, base, rows, i, 8, query)
     least, most = query.length * TILE, (query.length + 1) * TILE
     tile, out = query.tile.view(np.uint8), query.found.view(np.uint8)
-    _capped(tile, query.steps, query.length, size, least, most, out)
+    if groups.shape[0] * 8 * size <= FEW:
+        _few(tile, query.steps, query.length, size, least, most, out)
+    else:
+        _capped(tile, query.steps, query.length, size, least, most, out)
 
 
 @kernel
 def _gather(words: Array, base: int, rows: Array, i: int, size: int, query: UnionQuery) -> None:
     """Copy the rows that a query needs of eight lanes into place `i` of the tile."""
-    place = i * size
+    # Unsigned, a place is not taken to count from the end of an array.
+    begin, place, width = np.uint64(base), np.uint64(i * size), np.uint64(size)
     for j in range(query.length):
-        source = base + rows[j] * size
-        for w in range(size):
-            query.tile[place + w] = words[source + w]
-        place += _ROW
+        _copy(words, begin + rows[j] * width, query.tile, place, size)
+        place += np.uint64(_ROW)
+    _copy(words, begin + np.uint64(_LEAST) * width, query.tile, place, size)
+    _copy(words, begin + np.uint64(_MOST) * width, query.tile, place + np.uint64(_ROW), size)
+
+
+@kernel
+def _copy(words: Array, source: Any, tile: Array, place: Any, size: int) -> None:
     for w in range(size):
-        query.tile[place + w] = words[base + _LEAST * size + w]
-        query.tile[place + _ROW + w] = words[base + _MOST * size + w]
+        tile[place + np.uint64(w)] = words[source + np.uint64(w)]
 
 
 @called_kernel
@@ -366,6 +379,18 @@ def _capped(masks: Array, places: Array, length: int, size: int, least: int, mos
         capped_32(masks, places, length, least, most, out)
     else:
         capped_64(masks, places, length, least, most, out)
+
+
+@called_kernel
+def _few(masks: Array, places: Array, length: int, size: int, least: int, most: int, out: Array) -> None:
+    if size == 1:
+        few_8(masks, places, length, least, most, out)
+    elif size == 2:
+        few_16(masks, places, length, least, most, out)
+    elif size == 4:
+        few_32(masks, places, length, least, most, out)
+    else:
+        few_64(masks, places, length, least, most, out)
 
 
 # --- eight bytes at a time ----------------------------------------------------------------------------

@@ -68,6 +68,7 @@ from ..traversal import (
 from ..unions import (
     EIGHT,
     LONGEST,
+    MOST_PARTS,
     NOTHING,
     SINGLE,
     Unions,
@@ -98,12 +99,15 @@ class Patterns(NamedTuple):
 # Nodes of the frontier. Those behind them are numbered, too, but do not wait there.
 _LANES, _LONG, _OTHERS = 0, 1, 2
 
-# Desk.memo: of the search, then bounds of the lanes of the top level, and of the eight below each.
+# Desk.memo: of the search; of each part; then bounds of the lanes of the top level, and of the eight below
+# each.
 _ROUND = 0  # the next
-_FIRST, _LAST = 1, 2  # lanes of the top level that are within reach
-_OPENED = 3  # how many of them were opened; they are in the pool
-_LEFT = 4  # groups of eight in these that were not
-_HEAD = 8
+_WAITING = 1  # lanes within reach that were not looked into yet
+_PARTS = 2
+_FIRST, _LAST = 0, 1  # lanes of the top level that are within reach
+_OPENED = 2  # how many of them were opened; the pool has their numbers
+_OF_A_PART = 3
+_HEAD = _PARTS + _OF_A_PART * MOST_PARTS
 
 
 @begin.of(Patterns)
@@ -118,31 +122,27 @@ def _(tree: Patterns, space: Any, query: Any, answer: Answer, desk: Desk) -> Non
     start, longer = max(start, answer.after + 1), unions.start[parts]
     if stop > longer:
         offer_child(desk, answer, _LONG, max(LONGEST + 1 - length, 0) * tree.scale, OWN)
-    stop = min(stop, longer)
-    if start >= stop:
-        return
     marks = desk.memo[_HEAD:].view(np.uint64)
-    bounds = marks.view(np.uint8)
-    desk.memo[_FIRST] = -1
+    desk.memo[_ROUND] = desk.memo[_WAITING] = 0.0
     for part in range(parts):
-        above, below = unions.start[part], unions.start[part + 1]
-        if start < below and stop > above:
-            first = (max(start, above) - above) // 64
+        of_part = desk.memo[_PARTS + _OF_A_PART * part :]
+        of_part[_FIRST] = of_part[_LAST] = of_part[_OPENED] = 0.0
+        above = unions.start[part]
+        from_here, up_to_here = max(start, above) - above, min(stop, unions.start[part + 1]) - above
+        if from_here < up_to_here:
+            first, last, number = from_here // 64, (up_to_here - 1) // 64 + 1, unions.top[part]
             first -= first % (64 // min(unions.size[part], 8))  # where a register begins
-            last = (min(stop, below) - above - 1) // 64 + 1
-            number = unions.top[part]
-            if desk.memo[_FIRST] < 0:
-                desk.memo[_FIRST] = number + first
-            bound_tops(unions, part, first, last, query, bounds[number + first :])
-            desk.memo[_LAST] = number + last
-            answer.wholes[BOUNDS] += last - first
-    first, last = int(desk.memo[_FIRST]), int(desk.memo[_LAST])
-    if first % 8 > 0:
-        marks[first // 8] |= NOTHING ^ only(first % 8)
-    if last % 8 > 0:
-        marks[last // 8] |= only(last % 8)
-    desk.memo[_ROUND] = desk.memo[_OPENED] = desk.memo[_LEFT] = 0.0
-    offer_child(desk, answer, _LANES, 0.0, OWN)
+            bound_tops(unions, part, first, last, query, marks.view(np.uint8)[number + first :])
+            first, last = number + first, number + last
+            if first % 8 > 0:
+                marks[first // 8] |= NOTHING ^ only(first % 8)
+            if last % 8 > 0:
+                marks[last // 8] |= only(last % 8)
+            of_part[_FIRST], of_part[_LAST] = first, last
+            desk.memo[_WAITING] += last - first
+    answer.wholes[BOUNDS] += np.int64(desk.memo[_WAITING])
+    if desk.memo[_WAITING] > 0:
+        offer_child(desk, answer, _LANES, 0.0, OWN)
 
 
 @expand.of(Patterns)
@@ -159,10 +159,11 @@ def _(tree: Patterns, node: int, space: Any, query: Any, answer: Answer, desk: D
     if desk.wholes[ORDER] != BEST_FIRST and (answer.kind in BALLS or answer.kind == COUNT):
         edits = most_edits(tree, answer.reals[REACH])
     edits = min(edits, FAR)
-    open_tops(unions, edits, query, answer, desk)
-    look_into(tree, edits, space, query, answer, desk)
-    left = desk.memo[_LEFT] > 0 or desk.memo[_OPENED] < desk.memo[_LAST] - desk.memo[_FIRST]
-    if left and edits < FAR:
+    for part in range(unions.size.shape[0]):
+        if may_contain(answer, edits * tree.scale):
+            open_tops(unions, part, edits, query, answer, desk)
+            look_into(tree, part, edits, space, query, answer, desk)
+    if desk.memo[_WAITING] > 0 and edits < FAR:
         desk.memo[_ROUND] = edits + 1
         offer_child(desk, answer, _LANES, (edits + 1) * tree.scale, OWN)
 
@@ -181,68 +182,60 @@ def first_of(unions: Unions, length: int) -> int:
 
 
 @kernel
-def open_tops(unions: Unions, edits: int, query: Any, answer: Answer, desk: Desk) -> None:
+def open_tops(unions: Unions, part: int, edits: int, query: Any, answer: Answer, desk: Desk) -> None:
     """Bound the groups of eight below all lanes of the top level that are bounded by so many edits."""
-    marks, opened = desk.memo[_HEAD:].view(np.uint64), desk.pool_slots
-    first, last, count = int(desk.memo[_FIRST]), int(desk.memo[_LAST]), int(desk.memo[_OPENED])
-    before = count
-    for word in range(first // 8, (last + 7) // 8):
+    of_part, number = desk.memo[_PARTS + _OF_A_PART * part :], unions.top[part]
+    marks, opened = desk.memo[_HEAD:].view(np.uint64), desk.pool_slots[number:]
+    count = before = int(of_part[_OPENED])
+    for word in range(int(of_part[_FIRST]) // 8, (int(of_part[_LAST]) + 7) // 8):
         bits = up_to(marks[word], edits)
-        marks[word] = gone(marks[word], bits)
+        if bits != 0:
+            marks[word] = gone(marks[word], bits)
         while bits != 0:
             opened[count] = 8 * word + next_of(bits)
             count += 1
             bits = without_next(bits)
-    desk.memo[_OPENED] = count
+    of_part[_OPENED] = count
     desk.wholes[VISITED] += count - before
-    under = marks[under_tops(unions) :]
-    left = 0
-    for part in range(unions.size.shape[0]):
-        step, number = at_once(unions.size[part]), unions.top[part]
-        objects = unions.start[part + 1] - unions.start[part]
-        while before < count and opened[before] < unions.top[part + 1]:
-            size = 0
-            while size < step and before + size < count and opened[before + size] < unions.top[part + 1]:
-                size += 1
-            bound_eights(unions, EIGHT, part, opened[before : before + size], number, query)
-            for i in range(size):
-                lane = opened[before + i]
-                groups = min((objects - 64 * (lane - number) + 7) // 8, 8)
-                under[lane] = query.found[i] | only(groups)
-                left += groups
-            before += size
-    answer.wholes[BOUNDS] += left
-    desk.memo[_LEFT] += left
+    desk.memo[_WAITING] -= count - before
+    under, objects = marks[under_tops(unions) :], unions.start[part + 1] - unions.start[part]
+    step, groups = at_once(unions.size[part]), 0
+    for start in range(before, count, step):
+        stop = min(start + step, count)
+        bound_eights(unions, EIGHT, part, opened[start:stop], number, query)
+        for i in range(start, stop):
+            there = min((objects - 64 * (opened[i] - number) + 7) // 8, 8)
+            under[opened[i]] = query.found[i - start] | only(there)
+            groups += there
+    answer.wholes[BOUNDS] += groups
+    desk.memo[_WAITING] += groups
 
 
 @kernel
-def look_into(tree: Patterns, edits: int, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
+def look_into(
+    tree: Patterns, part: int, edits: int, space: Any, query: Any, answer: Answer, desk: Desk
+) -> None:
     """Look at the strings of all groups of eight that are bounded by so many edits."""
-    unions, opened = space.unions, int(desk.memo[_OPENED])
-    under = desk.memo[_HEAD:].view(np.uint64)[under_tops(unions) :]
-    groups = desk.pool_slots[opened:]
-    count = 0
-    for i in range(opened):
-        lane = desk.pool_slots[i]
+    unions, tops = space.unions, under_tops(space.unions)
+    count, number = int(desk.memo[_PARTS + _OF_A_PART * part + _OPENED]), unions.top[part]
+    opened, groups = desk.pool_slots[number : number + count], desk.pool_slots[number_of_tops(unions) :]
+    under = desk.memo[_HEAD:].view(np.uint64)[tops:]
+    found = 0
+    for lane in opened:
         bits = up_to(under[lane], edits)
-        under[lane] = gone(under[lane], bits)
+        if bits != 0:
+            under[lane] = gone(under[lane], bits)
         while bits != 0:
-            groups[count] = 8 * lane + next_of(bits)
-            count += 1
+            groups[found] = 8 * lane + next_of(bits)
+            found += 1
             bits = without_next(bits)
-    desk.memo[_LEFT] -= count
-    desk.wholes[VISITED] += count
-    done = 0
-    while done < count:
-        part = part_of(unions, groups[done] // 8)
-        first, last = 8 * unions.top[part], 8 * unions.top[part + 1]
-        size, step = 0, at_once(unions.size[part])
-        while size < step and done + size < count and first <= groups[done + size] < last:
-            size += 1
+    desk.memo[_WAITING] -= found
+    desk.wholes[VISITED] += found
+    step = at_once(unions.size[part])
+    for start in range(0, found, step):
         if not may_contain(answer, edits * tree.scale):
             return
-        look_at(tree, part, groups[done : done + size], space, query, answer, desk)
-        done += size
+        look_at(tree, part, groups[start : min(start + step, found)], space, query, answer, desk)
 
 
 @kernel
@@ -293,18 +286,15 @@ def one_by_one(
 
 
 @kernel
-def part_of(unions: Unions, lane: int) -> int:
-    """Return the part in which a lane of the top level lies."""
-    part = 0
-    while lane >= unions.top[part + 1]:
-        part += 1
-    return part
+def number_of_tops(unions: Unions) -> int:
+    """Return how many numbers the lanes of the top level have."""
+    return unions.top[unions.size.shape[0]]
 
 
 @kernel
 def under_tops(unions: Unions) -> int:
     """Return the number of the word in which the bounds below the first lane of the top level are kept."""
-    return (unions.top[unions.size.shape[0]] + TILE) // 8 + 1
+    return (number_of_tops(unions) + TILE) // 8
 
 
 # --- the index ----------------------------------------------------------------------------------------
@@ -412,7 +402,7 @@ class PatternTree(BaseIndex):
 
     def _desk(self) -> Desk:
         tops = self._tops()
-        return make_desk(self._tree.objects + 2, _HEAD + (tops + TILE) // 8 + 2 + tops, 9 * tops + 8)
+        return make_desk(self._tree.objects + 2, _HEAD + (tops + TILE) // 8 + tops, 9 * tops)
 
     def _anatomy(self) -> Anatomy:
         assert isinstance(self._objects, Sequences)
@@ -420,8 +410,8 @@ class PatternTree(BaseIndex):
         homes = np.full(len(self._order), _LONG)
         for part, (first, last) in enumerate(itertools.pairwise(unions.start.tolist())):
             homes[first:last] = _OTHERS + tops + 8 * unions.top[part] + np.arange(last - first) // 8
-        lanes = np.arange(tops)
-        eights = np.zeros(8 * tops, bool)
-        eights[homes[homes != _LONG] - _OTHERS - tops] = True
-        above = np.where(eights, _OTHERS + np.repeat(lanes, 8), -1)
-        return Anatomy(homes, np.concatenate([[-1, -1], np.full(tops, _LANES), above]))
+        eights = np.unique(homes[homes != _LONG])
+        parents = np.full(_OTHERS + 9 * tops, -1)
+        parents[eights] = _OTHERS + (eights - _OTHERS - tops) // 8
+        parents[parents[eights]] = _LANES
+        return Anatomy(homes, parents)

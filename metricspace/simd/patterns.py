@@ -15,13 +15,14 @@ from .counts import popcount
 from .vectors import INDEX, VECTORS, WIDTH
 
 TILE = 512  # bytes of masks for one symbol: eight registers of 64, whose steps do not wait for each other
+FEW = 128  # so many where few patterns are left
 
 
 FAR = 126  # what distances are capped at: with one more value they fit into seven bits
 
 
-def _advance(bits: int, capped: bool = False) -> Any:
-    """Return a function that advances ``8 · TILE / bits`` patterns of at most `bits` symbols over one text.
+def _advance(bits: int, capped: bool = False, tile: int = TILE) -> Any:
+    """Return a function that advances ``8 · tile / bits`` patterns of at most `bits` symbols over one text.
 
     It takes rows of masks as bytes, where the row of each symbol of the text begins, how many symbols
     there are, where the two rows begin in which each pattern's own places are set, and where to write, for
@@ -44,7 +45,7 @@ def _advance(bits: int, capped: bool = False) -> Any:
                 place = builder.gep(base, [ir.Constant(INDEX, r * WIDTH)])
                 return builder.load(builder.bitcast(place, vector.as_pointer()), align=1)
 
-            registers = range(TILE // WIDTH)
+            registers = range(tile // WIDTH)
             ones, zeros = ir.Constant(vector, [(1 << bits) - 1] * lanes), ir.Constant(vector, None)
             rises = [cgutils.alloca_once_value(builder, ones) for _ in registers]
             falls = [cgutils.alloca_once_value(builder, zeros) for _ in registers]
@@ -109,7 +110,7 @@ def _all_lanes(builder: Any, value: Any, kind: Any) -> Any:
     return builder.shuffle_vector(one, none, ir.Constant(ir.VectorType(ir.IntType(32), kind.count), None))
 
 
-def _plain_advance(bits: int, capped: bool = False) -> Any:
+def _plain_advance(bits: int, capped: bool = False, tile: int = TILE) -> Any:
     """Return a function that does for one pattern after the other what `_advance` does for all."""
     size, one, full = bits // 8, np.uint64(1), np.uint64((1 << bits) - 1)
 
@@ -122,7 +123,7 @@ def _plain_advance(bits: int, capped: bool = False) -> Any:
 
     @kernel
     def advance(masks: Array, offsets: Array, length: int, least: int, most: int, out: Array) -> None:
-        for pattern in range(TILE // size):
+        for pattern in range(tile // size):
             rises, falls = full, np.uint64(0)
             for j in range(length):
                 match = lane(masks, offsets[j] + pattern * size)
@@ -289,18 +290,12 @@ plain_advance_8, plain_advance_16, plain_advance_32, plain_advance_64 = map(_pla
 plain_capped_8, plain_capped_16, plain_capped_32, plain_capped_64 = (
     _plain_advance(bits, capped=True) for bits in _WIDTHS
 )
+plain_few_8, plain_few_16, plain_few_32, plain_few_64 = (
+    _plain_advance(bits, capped=True, tile=FEW) for bits in _WIDTHS
+)
 
-if VECTORS:
-    advance_8, advance_16, advance_32, advance_64 = map(_advance, _WIDTHS)
-    capped_8, capped_16, capped_32, capped_64 = (_advance(bits, capped=True) for bits in _WIDTHS)
-    advance_long = _advance_long()
-else:
-    advance_8, advance_16 = plain_advance_8, plain_advance_16
-    advance_32, advance_64 = plain_advance_32, plain_advance_64
-    capped_8, capped_16, capped_32, capped_64 = (
-        plain_capped_8,
-        plain_capped_16,
-        plain_capped_32,
-        plain_capped_64,
-    )
-    advance_long = plain_advance_long
+_advancing = _advance if VECTORS else _plain_advance
+advance_8, advance_16, advance_32, advance_64 = map(_advancing, _WIDTHS)
+capped_8, capped_16, capped_32, capped_64 = (_advancing(bits, capped=True) for bits in _WIDTHS)
+few_8, few_16, few_32, few_64 = (_advancing(bits, capped=True, tile=FEW) for bits in _WIDTHS)
+advance_long = _advance_long() if VECTORS else plain_advance_long
