@@ -33,14 +33,14 @@ from .simd.patterns import (
     TILE,
     WORD,
     advance_long,
+    advance_one,
+    advance_two,
     capped_8,
     capped_16,
     capped_32,
-    capped_64,
     few_8,
     few_16,
     few_32,
-    few_64,
 )
 from .simd.vectors import aligned
 from .space import (
@@ -279,16 +279,16 @@ def bound_tops(unions: Unions, part: int, first: int, last: int, query: UnionQue
     begin, unit, words = unions.first[TOP, part], min(size, 8), max(size // 8, 1)
     for j in range(query.length):
         query.places[j] = begin + np.int64(query.upper[j]) * words * across
-    if size > 8:
+    if size >= 8:
         for j in range(query.length):
             query.places[j] -= begin
         bases = query.places[query.length :]
         for lane in range(first, last, 8 * ABREAST):
             for r in range(ABREAST):
                 bases[r] = begin + (lane + 8 * r) * unit
-            advance_long(
-                unions.tops, bases, query.places, query.length, words, across,
-                _LEAST * words * across, _MOST * words * across, query.state, out[lane - first :],
+            _long(
+                unions.tops, bases, query, words, across, _LEAST * words * across, _MOST * words * across,
+                out[lane - first :],
             )  # fmt: skip
         return
     for j in range(query.length):
@@ -305,7 +305,7 @@ def bound_tops(unions: Unions, part: int, first: int, last: int, query: UnionQue
 @kernel
 def at_once(size: int) -> int:
     """Return how many groups of eight lanes of so many bytes are advanced together."""
-    return TILE // (8 * size) if size <= 8 else ABREAST
+    return TILE // (8 * size) if size < 8 else ABREAST
 
 
 @called_kernel
@@ -321,16 +321,14 @@ def bound_eights(unions: Unions, level: int, part: int, groups: Array, less: int
     else:
         masks, rows = unions.eights, query.upper
     begin = unions.first[level, part]
-    if size > 8:
+    if size >= 8:
         bases = query.places[query.length :]
         for j in range(query.length):
             query.places[j] = np.int64(rows[j]) * 8 * size
         for r in range(ABREAST):
             bases[r] = begin + (groups[min(r, groups.shape[0] - 1)] - less) * stride
-        advance_long(
-            masks, bases, query.places, query.length, size // 8, 64,
-            _LEAST * 8 * size, _MOST * 8 * size, query.state, query.found.view(np.uint8),
-        )  # fmt: skip
+        least, most = _LEAST * 8 * size, _MOST * 8 * size
+        _long(masks, bases, query, size // 8, 64, least, most, query.found.view(np.uint8))
         return
     words = masks.view(np.uint64)
     for i in range(groups.shape[0]):
@@ -339,10 +337,8 @@ def bound_eights(unions: Unions, level: int, part: int, groups: Array, less: int
             _gather(words, base, rows, i, 1, query)
         elif size == 2:
             _gather(words, base, rows, i, 2, query)
-        elif size == 4:
-            _gather(words, base, rows, i, 4, query)
         else:
-            _gather(words, base, rows, i, 8, query)
+            _gather(words, base, rows, i, 4, query)
     least, most = query.length * TILE, (query.length + 1) * TILE
     tile, out = query.tile.view(np.uint8), query.found.view(np.uint8)
     if groups.shape[0] * 8 * size <= FEW:
@@ -375,10 +371,20 @@ def _capped(masks: Array, places: Array, length: int, size: int, least: int, mos
         capped_8(masks, places, length, least, most, out)
     elif size == 2:
         capped_16(masks, places, length, least, most, out)
-    elif size == 4:
-        capped_32(masks, places, length, least, most, out)
     else:
-        capped_64(masks, places, length, least, most, out)
+        capped_32(masks, places, length, least, most, out)
+
+
+@called_kernel
+def _long(
+    masks: Array, bases: Array, query: UnionQuery, words: int, apart: int, least: int, most: int, out: Array
+) -> None:
+    if words == 1:
+        advance_one(masks, bases, query.places, query.length, words, apart, least, most, query.state, out)
+    elif words == 2:
+        advance_two(masks, bases, query.places, query.length, words, apart, least, most, query.state, out)
+    else:
+        advance_long(masks, bases, query.places, query.length, words, apart, least, most, query.state, out)
 
 
 @called_kernel
@@ -387,10 +393,8 @@ def _few(masks: Array, places: Array, length: int, size: int, least: int, most: 
         few_8(masks, places, length, least, most, out)
     elif size == 2:
         few_16(masks, places, length, least, most, out)
-    elif size == 4:
-        few_32(masks, places, length, least, most, out)
     else:
-        few_64(masks, places, length, least, most, out)
+        few_32(masks, places, length, least, most, out)
 
 
 # --- eight bytes at a time ----------------------------------------------------------------------------

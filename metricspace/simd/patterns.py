@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -88,12 +89,13 @@ def _advance(bits: int, capped: bool = False, tile: int = TILE) -> Any:
     return advance
 
 
-def _capped(builder: Any, up: Any, down: Any, length: Any) -> Any:
-    """Return length + up − down, from 0 to `FAR`, in each lane."""
+def _capped(builder: Any, up: Any, down: Any, length: Any, longest: int | None = 64) -> Any:
+    """Return length + up − down, from 0 to `FAR`, in each lane; no pattern is longer than `longest`."""
     kind = up.type
-    # Any length beyond this gives `FAR`: no pattern is longer than 64. And so a byte does not overflow.
-    most = ir.Constant(INDEX, FAR + 64)
-    length = builder.select(builder.icmp_signed("<", length, most), length, most)
+    if longest is not None:
+        # Any length beyond this gives `FAR`, and so a byte does not overflow.
+        most = ir.Constant(INDEX, FAR + longest)
+        length = builder.select(builder.icmp_signed("<", length, most), length, most)
     length = length if kind.element.width == 64 else builder.trunc(length, kind.element)
     total = builder.add(up, _all_lanes(builder, length, kind))
     difference = builder.sub(total, down)
@@ -150,13 +152,15 @@ ABREAST = 4  # registers of patterns that are advanced together
 WORD = 64  # symbols of a pattern that a register holds
 
 
-def _advance_long() -> Any:
+def _advance_long(fixed: int | None = None) -> Any:
     """Return a function that advances ``ABREAST`` times eight patterns of several words over one text.
 
     It takes rows of masks as bytes, where those of each eight patterns begin, how far from there the row of
     each symbol is, how many symbols there are, how many words a pattern has and how far they lie apart, how
     far the two rows are in which each pattern's own places are set, words of scratch, ``2 · 8 · ABREAST`` for
     each word of a pattern, and where to write the distances, capped.
+
+    If the number of words is fixed beforehand, columns are held in registers, and take half of the time.
     """
     lane, byte, lanes = ir.IntType(64), ir.IntType(8), WIDTH // 8
     vector, narrow = ir.VectorType(lane, lanes), ir.VectorType(byte, lanes)
@@ -173,71 +177,84 @@ def _advance_long() -> Any:
             def whole(k: int) -> Any:
                 return ir.Constant(INDEX, k)
 
-            registers, one, none = range(ABREAST), ir.Constant(vector, [1] * lanes), ir.Constant(vector, None)
-            high, ones = ir.Constant(vector, [63] * lanes), ir.Constant(vector, [(1 << 64) - 1] * lanes)
+            def constant(k: int) -> Any:
+                return ir.Constant(vector, [k] * lanes)
+
+            registers, one, none, ones = range(ABREAST), constant(1), constant(0), constant((1 << 64) - 1)
             first = [
                 builder.gep(data(0), [builder.load(builder.gep(data(1), [whole(r)]))]) for r in registers
             ]
+            columns = [
+                [[cgutils.alloca_once(builder, vector) for _ in (0, 1)] for _ in registers]
+                for _ in range(fixed or 0)
+            ]
+
+            def each_word() -> Iterator[tuple[Any, Callable[[int, int], Any]]]:
+                """Yield the number of each word, and where the column rises and falls there is kept."""
+                if fixed:
+                    for number, column in enumerate(columns):
+                        yield whole(number), functools.partial(_entry, column)
+                    return
+                with cgutils.for_range_slice(builder, whole(0), arguments[4], whole(1)) as (word, _):
+
+                    def kept(r: int, falls: int) -> Any:
+                        number = builder.add(builder.mul(word, whole(2 * ABREAST)), whole(2 * r + falls))
+                        place = builder.gep(data(8), [builder.mul(number, whole(lanes))])
+                        return builder.bitcast(place, vector.as_pointer())
+
+                    yield word, kept
 
             def masks_of(r: int, row: Any, word: Any) -> Any:
                 place = builder.gep(first[r], [builder.add(row, builder.mul(word, arguments[5]))])
                 return builder.load(builder.bitcast(place, vector.as_pointer()), align=1)
 
-            def held(r: int, word: Any, falls: int) -> Any:
-                """Where the state of a word is kept."""
-                number = builder.add(builder.mul(word, whole(2 * ABREAST)), whole(2 * r + falls))
-                place = builder.gep(data(8), [builder.mul(number, whole(lanes))])
-                return builder.bitcast(place, vector.as_pointer())
+            def load(place: Any) -> Any:
+                return builder.load(place, align=8)
 
-            begin, step, words = whole(0), whole(1), arguments[4]
-            with cgutils.for_range_slice(builder, begin, words, step) as (word, _):
+            def store(value: Any, place: Any) -> None:
+                builder.store(value, place, align=8)
+
+            for _, kept in each_word():
                 for r in registers:
-                    builder.store(ones, held(r, word, 0), align=8)
-                    builder.store(none, held(r, word, 1), align=8)
-            ups = [cgutils.alloca_once_value(builder, none) for _ in registers]
-            downs = [cgutils.alloca_once_value(builder, none) for _ in registers]
-            with cgutils.for_range_slice(builder, begin, arguments[3], step) as (j, _):
+                    store(ones, kept(r, 0))
+                    store(none, kept(r, 1))
+            ups, downs = ([cgutils.alloca_once_value(builder, none) for _ in registers] for _ in (0, 1))
+            with cgutils.for_range_slice(builder, whole(0), arguments[3], whole(1)) as (j, _):
                 row = builder.load(builder.gep(data(2), [j]))
                 for r in registers:
                     builder.store(one, ups[r])  # the first row grows by one with every symbol
                     builder.store(none, downs[r])
-                with cgutils.for_range_slice(builder, begin, words, step) as (word, _):
+                for word, kept in each_word():
                     for r in registers:
                         carried_up, carried_down = builder.load(ups[r]), builder.load(downs[r])
-                        rise = builder.load(held(r, word, 0), align=8)
-                        fall = builder.load(held(r, word, 1), align=8)
+                        rise, fall = load(kept(r, 0)), load(kept(r, 1))
                         match = builder.or_(masks_of(r, row, word), carried_down)
                         sum_ = builder.xor(builder.add(builder.and_(match, rise), rise), rise)
                         diagonal = builder.or_(builder.or_(sum_, match), fall)
                         up = builder.or_(fall, builder.not_(builder.or_(diagonal, rise)))
                         down = builder.and_(diagonal, rise)
-                        builder.store(builder.lshr(up, high), ups[r])
-                        builder.store(builder.lshr(down, high), downs[r])
+                        builder.store(builder.lshr(up, constant(63)), ups[r])
+                        builder.store(builder.lshr(down, constant(63)), downs[r])
                         up = builder.or_(builder.add(up, up), carried_up)
                         down = builder.or_(builder.add(down, down), carried_down)
-                        rise = builder.or_(down, builder.not_(builder.or_(diagonal, up)))
-                        builder.store(rise, held(r, word, 0), align=8)
-                        builder.store(builder.and_(up, diagonal), held(r, word, 1), align=8)
+                        store(builder.or_(down, builder.not_(builder.or_(diagonal, up))), kept(r, 0))
+                        store(builder.and_(up, diagonal), kept(r, 1))
             count = cgutils.get_or_insert_function(
                 builder.module, ir.FunctionType(vector, [vector]), f"llvm.ctpop.v{lanes}i64"
             )
             for r in registers:
-                builder.store(_all_lanes(builder, arguments[3], vector), ups[r])
+                builder.store(none, ups[r])
                 builder.store(none, downs[r])
-            with cgutils.for_range_slice(builder, begin, words, step) as (word, _):
+            for word, kept in each_word():
                 for r in registers:
                     for total, k, row in ((ups, 0, arguments[6]), (downs, 1, arguments[7])):
-                        inside = builder.and_(builder.load(held(r, word, k), align=8), masks_of(r, row, word))
+                        inside = builder.and_(load(kept(r, k)), masks_of(r, row, word))
                         counted = builder.add(builder.load(total[r]), builder.call(count, [inside]))
                         builder.store(counted, total[r])
-            far = ir.Constant(vector, [FAR] * lanes)
             for r in registers:
                 up, down = builder.load(ups[r]), builder.load(downs[r])
-                positive = builder.icmp_unsigned(">", up, down)
-                value = builder.select(positive, builder.sub(up, down), none)
-                value = builder.select(builder.icmp_unsigned("<", value, far), value, far)
+                value = builder.trunc(_capped(builder, up, down, arguments[3], None), narrow)
                 place = builder.gep(data(9), [whole(r * lanes)])
-                value = builder.trunc(value, narrow)
                 builder.store(value, builder.bitcast(place, narrow.as_pointer()), align=1)
             return context.get_dummy_value()
 
@@ -246,6 +263,10 @@ def _advance_long() -> Any:
         return types.void(*taken), generate
 
     return advance
+
+
+def _entry(column: list[list[Any]], r: int, falls: int) -> Any:
+    return column[r][falls]
 
 
 @kernel
@@ -287,15 +308,13 @@ def _word(masks: Array, first: int) -> Any:
 
 _WIDTHS = (8, 16, 32, 64)
 plain_advance_8, plain_advance_16, plain_advance_32, plain_advance_64 = map(_plain_advance, _WIDTHS)
-plain_capped_8, plain_capped_16, plain_capped_32, plain_capped_64 = (
-    _plain_advance(bits, capped=True) for bits in _WIDTHS
-)
-plain_few_8, plain_few_16, plain_few_32, plain_few_64 = (
-    _plain_advance(bits, capped=True, tile=FEW) for bits in _WIDTHS
-)
+plain_capped_8, plain_capped_16, plain_capped_32 = (_plain_advance(bits, True) for bits in _WIDTHS[:3])
+plain_few_8, plain_few_16, plain_few_32 = (_plain_advance(bits, True, FEW) for bits in _WIDTHS[:3])
 
 _advancing = _advance if VECTORS else _plain_advance
 advance_8, advance_16, advance_32, advance_64 = map(_advancing, _WIDTHS)
-capped_8, capped_16, capped_32, capped_64 = (_advancing(bits, capped=True) for bits in _WIDTHS)
-few_8, few_16, few_32, few_64 = (_advancing(bits, capped=True, tile=FEW) for bits in _WIDTHS)
-advance_long = _advance_long() if VECTORS else plain_advance_long
+capped_8, capped_16, capped_32 = (_advancing(bits, True) for bits in _WIDTHS[:3])
+few_8, few_16, few_32 = (_advancing(bits, True, FEW) for bits in _WIDTHS[:3])
+advance_one, advance_two, advance_long = (
+    _advance_long(fixed) if VECTORS else plain_advance_long for fixed in (1, 2, None)
+)
