@@ -334,5 +334,7 @@ def bytes_in_lanes(starts: npt.NDArray[np.int64], codes: npt.NDArray[Any], alpha
 def by_length_and_end(starts: npt.NDArray[np.int64], codes: npt.NDArray[Any]) -> Positions:
     """Return an order by length, then by the last symbols: strings that end alike lie together."""
     lengths = np.diff(starts)
+    if len(codes) == 0:
+        return np.arange(len(lengths))
     ends = [np.where(lengths > k, codes[np.maximum(starts[1:] - 1 - k, 0)], 0) for k in range(8)]
     return np.lexsort([*ends[::-1], lengths])

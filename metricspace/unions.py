@@ -12,9 +12,9 @@ Idea
     only lowers the bounds.
 
 Arrays
-    Strings lie in order of length, in parts: those whose lanes are 8, 16, ... bits wide. Beyond 64 bits a
-    lane is several words, with a carry from one to the next. In each part eight lanes of the lowest level
-    have one parent, and so have eight of these. Lanes are numbered through all parts on the top level.
+    Strings lie in order of length, in parts: those whose lanes are 8, 16, 32 or 64 bits wide. Beyond that a
+    lane is several words of 64, with a carry from one to the next. In each part eight lanes of the lowest
+    level have one parent, and so have eight of these. Lanes are numbered through all parts on the top level.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ from .space import (
 )
 
 LONGEST = 512  # symbols of a string that has a lane
-MOST_PARTS = 7  # with lanes of 8, 16, 32, ... bits
+MOST_PARTS = 11  # with lanes of 8, 16, and 32 bits, and of one to eight words
 GONE = FAR + 1  # in place of a bound: there is nothing, or nothing more to do
 SINGLE, EIGHT, TOP = 0, 1, 2  # levels
 
@@ -123,7 +123,8 @@ def exact(alphabet: int) -> bool:
 def _measures(lengths: npt.NDArray[np.int64], alphabet: int) -> tuple[Any, ...]:
     """Return how strings of these lengths, in ascending order, are laid out."""
     fitting = lengths[: np.searchsorted(lengths, LONGEST, side="right")]
-    sizes = 2 ** np.maximum(np.ceil(np.log2(np.maximum(fitting, 1))).astype(np.int64) - 3, 0)
+    narrow = 2 ** np.maximum(np.ceil(np.log2(np.maximum(fitting, 1))).astype(np.int64) - 3, 0)
+    sizes = np.where(narrow < 8, narrow, 8 * -(-fitting // WORD))
     size, start = np.unique(sizes, return_index=True)
     start = np.append(start, len(fitting)).astype(np.int64)
     counts = -(-np.diff(start) // 64)

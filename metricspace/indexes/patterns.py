@@ -354,11 +354,6 @@ class PatternTree(BaseIndex):
     specialised = True
     smaller = "linear"
 
-    def __init__(
-        self, metric: str | Metric = "levenshtein", *, seed: int = 0, max_bytes: int | None = None
-    ) -> None:
-        super().__init__(metric, seed=seed, max_bytes=max_bytes)
-
     @classmethod
     def suits(cls, metric: Metric) -> bool:
         return metric.edits is not None

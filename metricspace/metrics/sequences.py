@@ -317,7 +317,7 @@ class Levenshtein(Metric):
 
     def arranged(self, objects: Objects) -> Positions | None:
         held = _sequences(objects)
-        return by_length_and_end(held.starts, held.codes) if len(held.codes) else None
+        return by_length_and_end(held.starts, held.codes)
 
     def scanned(self, objects: Objects) -> Any:
         plain, lanes = self.space(objects), _sequences(objects).derived(_lanes)

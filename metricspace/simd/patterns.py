@@ -214,6 +214,9 @@ def _advance_long(fixed: int | None = None) -> Any:
             def store(value: Any, place: Any) -> None:
                 builder.store(value, place, align=8)
 
+            shift = cgutils.get_or_insert_function(
+                builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fshl.v{lanes}i64"
+            )
             for _, kept in each_word():
                 for r in registers:
                     store(ones, kept(r, 0))
@@ -222,21 +225,24 @@ def _advance_long(fixed: int | None = None) -> Any:
             with cgutils.for_range_slice(builder, whole(0), arguments[3], whole(1)) as (j, _):
                 row = builder.load(builder.gep(data(2), [j]))
                 for r in registers:
-                    builder.store(one, ups[r])  # the first row grows by one with every symbol
+                    builder.store(constant(1 << 63), ups[r])  # the first row grows by one with every symbol
                     builder.store(none, downs[r])
                 for word, kept in each_word():
                     for r in registers:
-                        carried_up, carried_down = builder.load(ups[r]), builder.load(downs[r])
+                        up_before, down_before = builder.load(ups[r]), builder.load(downs[r])
                         rise, fall = load(kept(r, 0)), load(kept(r, 1))
-                        match = builder.or_(masks_of(r, row, word), carried_down)
+                        match = builder.or_(masks_of(r, row, word), builder.lshr(down_before, constant(63)))
                         sum_ = builder.xor(builder.add(builder.and_(match, rise), rise), rise)
                         diagonal = builder.or_(builder.or_(sum_, match), fall)
                         up = builder.or_(fall, builder.not_(builder.or_(diagonal, rise)))
                         down = builder.and_(diagonal, rise)
-                        builder.store(builder.lshr(up, constant(63)), ups[r])
-                        builder.store(builder.lshr(down, constant(63)), downs[r])
-                        up = builder.or_(builder.add(up, up), carried_up)
-                        down = builder.or_(builder.add(down, down), carried_down)
+                        builder.store(up, ups[r])
+                        builder.store(down, downs[r])
+                        # The highest bit of the word before moves in.
+                        up, down = (
+                            builder.call(shift, [after, before, one])
+                            for after, before in ((up, up_before), (down, down_before))
+                        )
                         store(builder.or_(down, builder.not_(builder.or_(diagonal, up))), kept(r, 0))
                         store(builder.and_(up, diagonal), kept(r, 1))
             count = cgutils.get_or_insert_function(
