@@ -57,11 +57,16 @@ def main() -> None:
     plt.rcParams.update({"font.size": 9, "axes.titlesize": 9, "savefig.dpi": 80, "figure.facecolor": "white"})
     IMAGES.mkdir(parents=True, exist_ok=True)
     points = clusters()
-    for key in keys or ms.indexes():
+    for key in keys or drawn():
         draw(key, points)
     if not keys:
         gallery(points)
         pivots()
+
+
+def drawn() -> list[str]:
+    """Return the structures that take points of the plane."""
+    return [key for key, structure in ms.indexes().items() if structure.suits(Watched().metric)]
 
 
 def clusters() -> Points:
@@ -154,7 +159,7 @@ def _frame(axes: Axes) -> None:
 
 def gallery(points: Points) -> None:
     """Draw the regions of every structure side by side."""
-    keys, columns = list(ms.indexes()), 5
+    keys, columns = drawn(), 5
     lines = -(-len(keys) // columns)
     figure, axes = plt.subplots(lines, columns, figsize=(2.4 * columns, 2.6 * lines), layout="constrained")
     for axis, key in zip(axes.ravel(), keys):

@@ -33,6 +33,7 @@ from .laws import Bound
 from .objects import Objects
 from .progress import shown
 from .simd.tiles import ROWS
+from .sorting import Order
 from .space import Room
 from .together import CROWDED, Question, give_back, larger, sweep, taken_tray
 from .together import STOP as SWEEP_STOP
@@ -57,6 +58,7 @@ _UNLIMITED = np.iinfo(np.int64).max
 
 
 _NONE = np.zeros(0)
+_SPAN = 256  # queries that a worker takes at once
 
 
 class Scaled(NamedTuple):
@@ -127,10 +129,12 @@ class Batch:
         bind = index._bind if self.swept is None else index._bind_swept
         measure = measure or Scaled(bind(index._objects, asked))
         self.bound = measure.bound
+        whole = self.bound.metric.greatest(self.bound.asked, self.bound.objects) if kind == RANGE else None
+        self.sorted = Order.of(_SPAN, whole, index._ids.count)  # else each answer sorts what it holds
         nothing = np.zeros(0, np.int64)
         self.blank = Answer(
             nothing, np.zeros(0), np.zeros(REALS), nothing, index._order, np.zeros(0, np.uint8),
-            -1, -1, kind, 1.0 + float(eps), limit, enough, reaches, node_reaches,
+            -1, -1, PAIRS if self.sorted else kind, 1.0 + float(eps), limit, enough, reaches, node_reaches,
             measure.scale, measure.margin, index.metric.slack(index._objects),
         )  # fmt: skip
         self.wholes: npt.NDArray[np.int64] = np.zeros((self.count, WHOLES), np.int64)
@@ -157,7 +161,7 @@ class Batch:
         if self.swept is not None:
             self._run_together(jobs, progress, begin, end)
             return
-        size = max(1, min(256, -(-(end - begin) // (4 * jobs))))
+        size = max(1, min(_SPAN, -(-(end - begin) // (4 * jobs))))
         spans = [(first, min(first + size, end)) for first in range(begin, end, size)]
         waiting = spans[::-1]
         parts: dict[int, tuple[Positions, npt.NDArray[np.float64]]] = {}
@@ -174,7 +178,7 @@ class Batch:
                     break
                 worker.answer(self, first, last)
                 if self.kind in BALLS:
-                    parts[first] = worker.taken()
+                    parts[first] = worker.taken(self, first, last)
 
         with shown(self.index.key, self.count, progress) as show:
             done: Callable[[], None] | None = (lambda: show(end - size * len(waiting))) if progress else None
@@ -212,7 +216,7 @@ class Batch:
                     first, last = waiting.pop()
                 except IndexError:  # another worker was quicker
                     break
-                worker.answer(first, last)
+                worker.answer(self, first, last)
                 if self.kind in BALLS:
                     parts[first] = worker.taken()
             give_back(worker.tray)
@@ -321,9 +325,12 @@ class Worker:
                 self.stopped = status == STOPPED
                 return
 
-    def taken(self) -> tuple[Positions, npt.NDArray[np.float64]]:
-        """Return a copy of what the last span found."""
-        return self.positions[: self.used[0]].copy(), self.distances[: self.used[0]].copy()
+    def taken(self, batch: Batch, first: int, last: int) -> tuple[Positions, npt.NDArray[np.float64]]:
+        """Return a copy of what queries `first` to `last` of the batch, the last span, found."""
+        positions, distances = self.positions[: self.used[0]], self.distances[: self.used[0]]
+        if batch.sorted:
+            return batch.sorted.applied(batch.wholes[first:last, FOUND], positions, distances)
+        return positions.copy(), distances.copy()
 
     def frontier(self) -> float:
         """Return the least bound of what is waiting."""
@@ -334,7 +341,7 @@ class Sweeper:
     """One thread's memory for queries that go together."""
 
     def __init__(self, batch: Batch, asked: Asked, members: int, offset: int) -> None:
-        self.batch, self.asked, self.offset = batch, asked, offset
+        self.asked, self.offset = asked, offset  # and not the batch, as a worker
         self.room: Room = batch.bound.room()
         self.tray = taken_tray(members, batch.k)
         nothing = 1024 if batch.kind in BALLS else 0
@@ -344,9 +351,9 @@ class Sweeper:
         self.used = np.zeros(1, np.int64)
         self.stopped = False
 
-    def answer(self, first: int, last: int) -> None:
-        """Answer the queries from one place to another, in the order in which they go."""
-        batch, bound = self.batch, self.batch.bound
+    def answer(self, batch: Batch, first: int, last: int) -> None:
+        """Answer the queries of a batch from one place to another, in the order in which they go."""
+        bound = batch.bound
         span = np.array([first, last])
         self.used[0] = 0
         while True:
@@ -355,16 +362,9 @@ class Sweeper:
                 batch.wholes, batch.k, self.offset,
             )  # fmt: skip
             status = sweep(
-                batch.swept,
-                bound.space,
-                bound.queries,
-                self.asked,
-                self.room,
-                ask,
-                span,
-                self.used,
+                batch.swept, bound.space, bound.queries, self.asked, self.room, ask, span, self.used,
                 self.tray,
-            )
+            )  # fmt: skip
             if status != MORE_RESULTS:
                 self.stopped = status == STOPPED
                 return

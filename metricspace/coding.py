@@ -23,13 +23,13 @@ from .kernels import Array, generic, kernel
 from .simd.tiles import BYTES, MAGNITUDES, OFFSET, ROWS, SQUARES, TOGETHER
 from .space import (
     Room,
-    TwiceQuery,
     at_least,
     distance,
     estimate,
     estimate_within,
     prepare,
     settle,
+    settling,
     within,
 )
 
@@ -340,16 +340,6 @@ def _(space: Placed, i: int, query: Any, estimated: float) -> float:
     return settle(space.own, i, query.own, estimated)
 
 
-@generic
-def with_place(query: Any) -> Any:
-    """Return the query that has coordinates, of one or of two metrics."""
-
-
-@with_place.of(PlacedQuery)
-def _(query: PlacedQuery) -> Any:
-    return query
-
-
-@with_place.of(TwiceQuery)
-def _(query: TwiceQuery) -> Any:
-    return query.built
+@settling.of(Placed)
+def _(space: Placed) -> bool:
+    return settling(space.own)

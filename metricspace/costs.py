@@ -93,6 +93,13 @@ class EditCosts:
         return not self.symbols and self.replace == self.insert == 1.0
 
     @property
+    def extent(self) -> tuple[float, float]:
+        """The least and the greatest cost of an edit."""
+        kinds = self.table[np.triu_indices(len(self.table), 1)]
+        # Two different symbols may both be unlisted.
+        return min(float(kinds.min()), self.replace), max(float(kinds.max()), self.replace)
+
+    @property
     def params(self) -> dict[str, Any]:
         """The parameters, fit for JSON if the symbols are."""
         listed = [

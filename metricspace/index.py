@@ -94,6 +94,14 @@ class BaseIndex(Searchable):
         """Return whether a metric declares the law by which the structure prunes."""
         return cls.needs is None or cls.needs in metric.laws
 
+    def _unsuited(self) -> str:
+        """Return why the metric does not suit, and what to do."""
+        other = "LAESA" if "triangle" in self.metric.laws else "LinearScan"
+        return (
+            f"{type(self).__name__} prunes by the law {self.needs!r}, which {self.metric.name} does not "
+            f"declare: use {other}, or declare it if it holds, Metric(function, {self.needs}=True)"
+        )
+
     # What a structure brings.
 
     def _build(self, construction: Construction) -> tuple[Any, Positions | None]:
@@ -107,6 +115,10 @@ class BaseIndex(Searchable):
     def _bytes(self, count: int) -> int:
         """Return about how much memory the structure takes for so many objects."""
         return 64 * count
+
+    def _bytes_derived(self, objects: Objects) -> int:
+        """Return about how much memory takes what is derived from the objects."""
+        return self.metric.bytes_derived(objects, self.scans)
 
     def _desk(self) -> Desk:
         """Return the working memory that a search of this structure needs."""
@@ -123,14 +135,6 @@ class BaseIndex(Searchable):
     def _covering_radii(self) -> npt.NDArray[np.float64]:
         """Return the radii of the balls that cover regions, if the structure keeps them."""
         return np.zeros(0)
-
-    def _refusal(self) -> str:
-        """Return why the structure does not take the metric, and what to do."""
-        other = "LAESA" if "triangle" in self.metric.laws else "LinearScan"
-        return (
-            f"{type(self).__name__} prunes by the law {self.needs!r}, which {self.metric.name} does not "
-            f"declare: use {other}, or declare it if it holds, Metric(function, {self.needs}=True)"
-        )
 
     # Building.
 
@@ -163,12 +167,12 @@ class BaseIndex(Searchable):
             an index that was built before is left as it was.
         """
         if not self.suits(self.metric):
-            raise NotAMetric(self._refusal())
+            raise NotAMetric(self._unsuited())
         if reverse is not None:
             reverse = whole_number("reverse", reverse, 1)
         container = self.metric.objects(objects)
         names = Ids.of(ids, len(container))
-        held = container.nbytes + self.metric.bytes_derived(container, self.scans)
+        held = container.nbytes + self._bytes_derived(container)
         self._refuse_too_large(len(container), held + 8 * (reverse or 0) * len(container))
         with shown(f"building {self.key}", len(container), progress) as show:
             # The one copy: later changes to the user's array must not reach the index. Where its order is
@@ -215,16 +219,12 @@ class BaseIndex(Searchable):
             )
 
     def _bind(self, objects: Objects, queries: Objects) -> Bound:
-        return self._bind_swept(objects, queries)
+        return self._around(self._bind_swept(objects, queries), objects, queries)
 
     def _bind_swept(self, objects: Objects, queries: Objects) -> Bound:
         return self.metric.bind(
             objects, queries, own_kernels=self.specialised and self.metric.hot, scan=self.scans
         )
-
-    def _bind_by_address(self, objects: Objects, queries: Objects) -> Bound:
-        """Make objects and queries ready for kernels that are compiled for no metric."""
-        return self.metric.bind(objects, queries)
 
     def _fitted(self) -> None:
         if self._tree is None:

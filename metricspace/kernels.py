@@ -7,6 +7,9 @@
     because Numba lets a nested function inherit what it leaves unset from whichever caller compiles
     it first.
 
+``called_kernel``
+    a kernel that stays a function of its own, so that it is compiled once however many call it.
+
 ``generic``
     a function whose body is chosen by the class of its first argument, compiled or interpreted.
     Dispatch by type reaches the disk cache; functions passed as arguments never would.
@@ -63,6 +66,11 @@ def kernel(function: F) -> F:
     return _compile(function, fastmath=False)
 
 
+def called_kernel(function: F) -> F:
+    """Compile a kernel that is called and not copied into its callers: a long one, or one of many callers."""
+    return _compile(function, fastmath=False, forceinline=False)
+
+
 def fast_kernel(function: F) -> F:
     """Compile a kernel whose sums may be reordered: for estimates, never for a reported distance."""
     return _compile(function, fastmath=REORDER)
@@ -71,7 +79,7 @@ def fast_kernel(function: F) -> F:
 def _compile(function: Any, **options: Any) -> Any:
     if not COMPILED:  # numbers wrap round, and become infinite or none, as silently as in compiled code
         return np.errstate(all="ignore")(function)
-    compiled = numba.njit(function, **OPTIONS, **options)
+    compiled = numba.njit(function, **{**OPTIONS, **options})
     # Without a writable place (RuntimeError) each process compiles anew.
     with contextlib.suppress(RuntimeError):
         compiled._cache = Cache(function)

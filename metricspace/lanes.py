@@ -26,6 +26,7 @@ import numpy.typing as npt
 from .ids import Positions
 from .kernels import Array, kernel
 from .simd.patterns import TILE, advance_8, advance_16, advance_32, advance_64
+from .simd.vectors import aligned
 from .space import BLOCK, Room, at_least, batches, estimates, fill_block, home, prepare, span_at_least, within
 
 LONGEST = 64  # symbols of a string that fits into a lane
@@ -76,7 +77,7 @@ def laid_out(
     if sizes.sum() + row.nbytes > most or rows.max() > np.iinfo(np.uint16).max:
         return None
     first = np.concatenate([[0], np.cumsum(sizes)])
-    lanes = Lanes(bits, shortest, longest, first[:-1].copy(), row, _aligned(int(first[-1])))
+    lanes = Lanes(bits, shortest, longest, first[:-1].copy(), row, aligned(int(first[-1])))
     _fill(starts, codes, group, lanes)
     return lanes
 
@@ -85,12 +86,6 @@ def _widths(longest: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Return the bits of lanes for strings of so many symbols, 0 for too many."""
     bits = 2 ** np.ceil(np.log2(np.maximum(longest, 1))).astype(np.int64)
     return np.where(longest > LONGEST, 0, np.maximum(8, bits))
-
-
-def _aligned(size: int) -> npt.NDArray[np.uint8]:
-    """Return zeroed bytes that begin at a multiple of a register's width."""
-    held = np.zeros(size + 64, np.uint8)
-    return held[-held.ctypes.data % 64 :][:size]
 
 
 @kernel
@@ -339,5 +334,7 @@ def bytes_in_lanes(starts: npt.NDArray[np.int64], codes: npt.NDArray[Any], alpha
 def by_length_and_end(starts: npt.NDArray[np.int64], codes: npt.NDArray[Any]) -> Positions:
     """Return an order by length, then by the last symbols: strings that end alike lie together."""
     lengths = np.diff(starts)
+    if len(codes) == 0:
+        return np.arange(len(lengths))
     ends = [np.where(lengths > k, codes[np.maximum(starts[1:] - 1 - k, 0)], 0) for k in range(8)]
     return np.lexsort([*ends[::-1], lengths])

@@ -277,6 +277,9 @@ class Metric:
     laws: Laws
     hot: bool = False  # whether searches are compiled for its own space
     batched: bool = False  # whether its arrays for a scan measure many objects at once
+    edits: tuple[float, float] | None = (
+        None  # of an edit distance of sequences: what edits cost, least and most
+    )
     _rounding: float | None = None
 
     def __init__(

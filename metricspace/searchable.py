@@ -55,10 +55,6 @@ class Searchable:
         """Make objects and queries ready for the kernels of this structure."""
         raise NotImplementedError
 
-    def _bind_by_address(self, objects: Objects, queries: Objects) -> Bound:
-        """Make objects and queries ready for kernels that are compiled for no metric."""
-        raise NotImplementedError
-
     def _bind_swept(self, objects: Objects, queries: Objects) -> Bound:
         """Make objects and queries ready for the kernels through which queries go together."""
         raise NotImplementedError
@@ -70,6 +66,10 @@ class Searchable:
     def _vectors(self, objects: Objects) -> npt.NDArray[Any]:
         """Return objects as the rows that `_swept` is of."""
         raise NotImplementedError
+
+    def _around(self, bound: Bound, objects: Objects, queries: Objects) -> Bound:
+        """Return what the kernels of this structure take, around the arrays of a metric."""
+        return bound
 
     def _desk(self) -> Desk:
         """Return the working memory that a search of this structure needs."""

@@ -16,7 +16,7 @@ DATA = pathlib.Path(__file__).parents[2] / "shared" / "data"
 
 # Metrics are tested on one structure of each kind, structures on one metric of each kind; all of either
 # on all of the other would take an hour.
-EVERY_WORKLOAD = ("linear", "vptree", "ghtree", "laesa", "mtree")
+EVERY_WORKLOAD = ("linear", "patterns", "vptree", "ghtree", "laesa", "mtree")
 EVERY_STRUCTURE = ("euclidean", "angular", "levenshtein", "jaccard", "precomputed", "python")
 
 

@@ -19,6 +19,7 @@ from .monotonous import MonotonousBisectorTree
 from .mtree import MTree
 from .mvptree import MVPTree
 from .mwvptree import MultiwayVPTree
+from .patterns import PatternTree
 from .ptolemaic import PtolemaicTable
 from .roaesa import ROAESA
 from .sat import SAT, DistalSAT
@@ -54,6 +55,7 @@ __all__ = [
     "MonotonousBisectorTree",
     "MultiwayVPTree",
     "NSimplex",
+    "PatternTree",
     "PtolemaicTable",
     "ShapiroList",
     "VPForest",

@@ -33,7 +33,7 @@ import numpy.typing as npt
 from ..anatomy import Anatomy
 from ..answer import BOUNDS, Answer
 from ..bounds import BOX, CODES, allowance
-from ..coding import Asked, Placed, blank_asked, encode_queries, home_of, rounding, with_place
+from ..coding import Asked, Placed, blank_asked, encode_queries, home_of, rounding
 from ..construction import COST, Construction
 from ..fitting import (
     ASKED,
@@ -109,13 +109,12 @@ class Boxes(NamedTuple):
 
 @expand.of(Boxes)
 def _(tree: Boxes, node: int, space: Any, query: Any, answer: Answer, desk: Desk) -> None:
-    placed = with_place(query)
     inner = tree.first.shape[0] - 1
     if node < inner:
         for child in range(children(tree, node)):
             number = tree.first[node] + child
             if last_slot(tree, number) > answer.after:
-                bound = box_bound(tree, node, child, placed.asked, placed.place)
+                bound = box_bound(tree, node, child, query.asked, query.place)
                 bound = as_distance(tree, bound)
                 offer_child(desk, answer, number, bound - allowance(answer.slack, 2 * bound), BOX)
         return
@@ -123,7 +122,7 @@ def _(tree: Boxes, node: int, space: Any, query: Any, answer: Answer, desk: Desk
     count = min(ROWS, tree.objects - block * ROWS)
     answer.wholes[BOUNDS] += count
     for j in range(count):
-        bound = as_distance(tree, code_bound(tree, block, j, placed.asked, placed.place))
+        bound = as_distance(tree, code_bound(tree, block, j, query.asked, query.place))
         bound = max(bound - allowance(answer.slack, 2 * bound), desk.bound[0])
         consider(space, block * ROWS + j, bound, CODES, query, answer, desk)
 
@@ -320,7 +319,7 @@ class BoxTree(BaseIndex):
         kinds = (EuclideanSpace, ManhattanSpace, ChebyshevSpace, MinkowskiSpace, ArcSpace)
         return isinstance(metric, OnRows) and getattr(given, "func", given) in kinds
 
-    def _refusal(self) -> str:
+    def _unsuited(self) -> str:
         other = "VPTree" if "triangle" in self.metric.laws else "LinearScan"
         return (
             f"BoxTree takes norms of the difference of vectors, and {self.metric.name} is none: use {other}"
@@ -363,12 +362,13 @@ class BoxTree(BaseIndex):
             codes.error, codes.partial,
         ), order  # fmt: skip
 
-    def _bind(self, objects: Objects, queries: Objects) -> Bound:
-        bound = super()._bind(objects, queries)
-        return with_coordinates(self._tree, bound)
-
-    def _bind_by_address(self, objects: Objects, queries: Objects) -> Bound:
-        return with_coordinates(self._tree, super()._bind_by_address(objects, queries))
+    def _around(self, bound: Bound, objects: Objects, queries: Objects) -> Bound:
+        rows = self._vectors(queries)
+        asked = blank_asked(self._tree, rows)
+        encode_queries(self._tree, asked, 0, 0, len(rows), np.empty(ROWS, np.float32))
+        bound.space = Placed(bound.space, blank_asked(self._tree, rows[:0]))
+        bound.queries = Placed(bound.queries, asked)
+        return bound
 
     def _anatomy(self) -> Anatomy:
         tree = self._tree
@@ -382,16 +382,3 @@ class BoxTree(BaseIndex):
 
     def _desk(self) -> Desk:
         return make_desk(ROWS + 2, 0, 0)
-
-
-def with_coordinates(tree: Boxes, bound: Bound) -> Bound:
-    """Return what was bound, the queries with their coordinates."""
-    assert isinstance(bound.metric, OnRows)
-    rows = bound.metric.matrix(bound.asked)
-    asked = blank_asked(tree, rows)
-    encode_queries(tree, asked, 0, 0, len(rows), np.empty(ROWS, np.float32))
-    bound.space, bound.queries = (
-        Placed(bound.space, blank_asked(tree, rows[:0])),
-        Placed(bound.queries, asked),
-    )
-    return bound

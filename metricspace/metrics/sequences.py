@@ -290,6 +290,7 @@ class Levenshtein(Metric):
     """The least number of insertions, deletions and replacements that turn one sequence into the other."""
 
     hot = batched = True
+    edits = 1.0, 1.0
     function = None
 
     def __init__(self) -> None:
@@ -316,7 +317,7 @@ class Levenshtein(Metric):
 
     def arranged(self, objects: Objects) -> Positions | None:
         held = _sequences(objects)
-        return by_length_and_end(held.starts, held.codes) if len(held.codes) else None
+        return by_length_and_end(held.starts, held.codes)
 
     def scanned(self, objects: Objects) -> Any:
         plain, lanes = self.space(objects), _sequences(objects).derived(_lanes)
@@ -333,7 +334,7 @@ class WeightedLevenshtein(Metric):
 
     def __init__(self, costs: EditCosts) -> None:
         self.name, self.laws = "levenshtein", TRIANGLE
-        self.costs = costs
+        self.costs, self.edits = costs, costs.extent
 
     @property
     def params(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from .base import Objects, Positions, appended, as_list, refuse_single
 from .ragged import starts_of, take_ragged
 
 _ANY = "strings or other sequences"
+_TABLE = 2**16  # numbers up to this are looked up in a table however few there are
 
 
 class Sequences(Objects):
@@ -131,12 +132,12 @@ class Sequences(Objects):
         """Return the lengths of some sequences, their different symbols, and which each place holds."""
         refuse_single(data, self.described)
         batch = as_list(data, self.described)
-        for i, one in enumerate(batch):
-            if not isinstance(one, self.accepted):
-                raise WrongType(
-                    f"expected {self.described} like the first, given a {type(one).__name__} at position "
-                    f"{i}: an index holds sequences of one kind; pass [x] for one sequence"
-                )
+        if not all(issubclass(kind, self.accepted) for kind in set(map(type, batch))):
+            i, one = next((i, one) for i, one in enumerate(batch) if not isinstance(one, self.accepted))
+            raise WrongType(
+                f"expected {self.described} like the first, given a {type(one).__name__} at position "
+                f"{i}: an index holds sequences of one kind; pass [x] for one sequence"
+            )
         symbols, places = self._split(batch)
         return list(map(len, batch)), symbols, places
 
@@ -182,6 +183,18 @@ def _array(tokens: list[Any]) -> npt.NDArray[Any]:
     return np.fromiter(tokens, object, len(tokens))
 
 
+def _different(numbers: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    """Return the different ones of some whole numbers, ascending, and which each place holds."""
+    limit = int(numbers.max(initial=0)) + 1
+    if limit > max(_TABLE, len(numbers)):
+        return np.unique(numbers, return_inverse=True)
+    there = np.zeros(limit, bool)
+    there[numbers] = True
+    symbols, rank = np.flatnonzero(there), np.empty(limit, np.int64)
+    rank[symbols] = np.arange(len(symbols))
+    return symbols, rank[numbers]
+
+
 class Strings(Sequences):
     """Unicode strings, whose symbols are code points."""
 
@@ -198,7 +211,7 @@ class Strings(Sequences):
 
     def _split(self, batch: list[Any]) -> tuple[list[Any], npt.NDArray[np.int64]]:
         points = np.frombuffer("".join(batch).encode("utf-32-le", "surrogatepass"), "<u4")
-        symbols, places = np.unique(points, return_inverse=True)
+        symbols, places = _different(points)
         return list(map(chr, symbols.tolist())), places
 
     def _joined(self, symbols: list[Any], codes: npt.NDArray[np.uint32]) -> str:
@@ -222,7 +235,7 @@ class ByteStrings(Sequences):
         return int(given)
 
     def _split(self, batch: list[Any]) -> tuple[list[Any], npt.NDArray[np.int64]]:
-        symbols, places = np.unique(np.frombuffer(b"".join(batch), np.uint8), return_inverse=True)
+        symbols, places = _different(np.frombuffer(b"".join(batch), np.uint8))
         return symbols.tolist(), places
 
     def _joined(self, symbols: list[Any], codes: npt.NDArray[np.uint32]) -> bytes:

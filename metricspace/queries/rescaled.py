@@ -31,7 +31,8 @@ def measure(index: Searchable, asked: Objects, given: Any, scale: Any) -> Scaled
     wanted, own = metric(given), index.metric
     objects = recast(index, wanted)
     queries = objects.encode(asked.give(np.arange(len(asked))))
-    bound = BoundTwice(index._bind_by_address(index._objects, asked), wanted.bind(objects, queries))
+    twice = BoundTwice(own.bind(index._objects, asked), wanted.bind(objects, queries))
+    bound = index._around(twice, index._objects, asked)
     built, other = own.slack(index._objects), wanted.slack(objects)
     # Both distances may be wrong, each a little.
     widened = float(scale) * (1 + 2 * (built.relative + other.relative))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from llvmlite import ir
 from numba.core.errors import TypingError
 
@@ -22,3 +24,9 @@ def refuse_strided(*rows: Any) -> None:
     """Complain, while a kernel is compiled, about rows whose numbers do not follow one another."""
     if any(row.layout != "C" for row in rows):
         raise TypingError("vector primitives take rows whose numbers follow one another")
+
+
+def aligned(size: int) -> npt.NDArray[np.uint8]:
+    """Return zeroed bytes that begin at a multiple of a register's width."""
+    held = np.zeros(size + WIDTH, np.uint8)
+    return held[-held.ctypes.data % WIDTH :][:size]
