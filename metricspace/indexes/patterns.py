@@ -51,7 +51,7 @@ from ..laws import Bound, Metric
 from ..objects import Objects, Sequences
 from ..simd.patterns import FAR, TILE
 from ..simd.vectors import aligned
-from ..space import Room
+from ..space import Room, settling
 from ..traversal import (
     BEST_FIRST,
     ORDER,
@@ -160,7 +160,7 @@ def _(tree: Patterns, node: int, space: Any, query: Any, answer: Answer, desk: D
         edits = most_edits(tree, answer.reals[REACH])
     edits = min(edits, FAR)
     for part in range(unions.size.shape[0]):
-        if may_contain(answer, edits * tree.scale):
+        if may_contain(answer, desk.bound[0]):
             open_tops(unions, part, edits, query, answer, desk)
             look_into(tree, part, edits, space, query, answer, desk)
     if desk.memo[_WAITING] > 0 and edits < FAR:
@@ -170,9 +170,9 @@ def _(tree: Patterns, node: int, space: Any, query: Any, answer: Answer, desk: D
 
 @kernel
 def most_edits(tree: Patterns, limit: float) -> int:
-    """Return how many edits may be within a distance, at most."""
+    """Return how many edits may be within a distance, at most; −1 if the distance is below 0."""
     # The quotient may have been rounded down.
-    return int(min(np.floor(limit / tree.scale * (1 + 2.0**-50)), 2.0**40))
+    return int(max(min(np.floor(limit / tree.scale * (1 + 2.0**-50)), 2.0**40), -1.0))
 
 
 @kernel
@@ -233,7 +233,7 @@ def look_into(
     desk.wholes[VISITED] += found
     step = at_once(unions.size[part])
     for start in range(0, found, step):
-        if not may_contain(answer, edits * tree.scale):
+        if not may_contain(answer, desk.bound[0]):
             return
         look_at(tree, part, groups[start : min(start + step, found)], space, query, answer, desk)
 
@@ -245,7 +245,8 @@ def look_at(
     """Look at the strings of a few groups of one part, side by side if nothing forbids it."""
     unions = space.unions
     stop, above = unions.start[part + 1], 8 * unions.top[part]
-    free = answer.mask.shape[0] == 0 and answer.wholes[COST] + 8 * groups.shape[0] <= answer.budget
+    most_cost = 8 * groups.shape[0] * (2 if settling(space) else 1)
+    free = answer.mask.shape[0] == 0 and answer.wholes[COST] + most_cost <= answer.budget
     if not free:
         for group in groups:
             first = unions.start[part] + 8 * (group - above)
@@ -259,6 +260,8 @@ def look_at(
         if answer.reals[ADMIT] < admit:
             admit = answer.reals[ADMIT]
             most = min(most_edits(tree, admit), FAR)
+            if most < 0:
+                return
         first = unions.start[part] + 8 * (groups[i] - above)
         answer.wholes[COST if tree.exact else BOUNDS] += min(8, stop - first)
         bits = up_to(query.found[i] | only(stop - first), most)

@@ -160,7 +160,7 @@ def _advance_long(fixed: int | None = None) -> Any:
     far the two rows are in which each pattern's own places are set, words of scratch, ``2 · 8 · ABREAST`` for
     each word of a pattern, and where to write the distances, capped.
 
-    If the number of words is fixed beforehand, columns are held in registers, and take half of the time.
+    If the number of words is fixed beforehand, columns are held in registers.
     """
     lane, byte, lanes = ir.IntType(64), ir.IntType(8), WIDTH // 8
     vector, narrow = ir.VectorType(lane, lanes), ir.VectorType(byte, lanes)
