@@ -116,7 +116,7 @@ def _join(builder: Any, how: int, total: Any, apart: Any) -> Any:
 def _within(how: int, boxes: bool) -> Any:
     """Return a function that bounds 64 boxes, or measures 64 rows, against one query.
 
-    It takes ``[dimension][2][64]`` or ``[dimension][64]``, the query, a limit, and where the distances go;
+    It takes ``[dimension][2][64]`` or ``[dimension][64][1]``, the query, a limit, and where the distances go;
     it returns the bits of those within the limit. With rows it stops early when there are none.
     """
 
@@ -350,7 +350,7 @@ def _plain_within(how: int, boxes: bool) -> Any:
                     low, high = columns[k, 0, j] - at[k], at[k] - columns[k, 1, j]
                     apart = max(low, high, np.float32(0))
                 else:
-                    apart = abs(columns[k, j] - at[k])
+                    apart = abs(columns[k, j, 0] - at[k])
                 if how == SQUARES:
                     total += apart * apart
                 elif how == MAGNITUDES:
