@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from metricspace.kernels import kernel
-from metricspace.simd import counts, patterns, sums, weaving
+from metricspace.simd import counts, patterns, sums, tiles, weaving
 from metricspace.simd.vectors import VECTORS, WIDTH
 
 TWINS = [
@@ -131,3 +131,83 @@ def test_rows_that_are_not_contiguous_are_refused():
     first = numba.njit(lambda rows: sums.sum_of_squares(rows[0], rows[1]))
     with pytest.raises(TypingError, match="follow one another"):
         first(np.asfortranarray(np.eye(3)))
+
+
+def _calling(primitive, arguments):
+    """Return a kernel that does nothing but call a primitive."""
+    if arguments == 1:
+        return kernel(lambda a: primitive(a))
+    if arguments == 2:
+        return kernel(lambda a, b: primitive(a, b))
+    return kernel(lambda a, b, c, d: primitive(a, b, c, d))
+
+
+def _tile_case(kind, steps, random):
+    """Return codes of a block, of eight queries, and what goes with them: whole numbers, exactly added."""
+    each = 4 // np.dtype(kind).itemsize
+    own = {np.uint8: np.int8, np.int16: np.int16, np.float32: np.float32}[kind]
+    low, high = (0, 256) if kind is np.uint8 else (-40, 41)
+    codes = random.integers(low, high, (steps, tiles.ROWS, each)).astype(kind)
+    asked = random.integers(-40, 41, (8, steps * each)).astype(own)
+    sums = np.float32 if kind is np.float32 else np.int32
+    bias = random.integers(-50, 50, 8).astype(sums)
+    norms = random.integers(0, 5000, tiles.ROWS).astype(np.float32)
+    factors = (random.integers(-8, 8, 8) / 4).astype(np.float32)
+    return codes, asked, bias, norms, factors, random.integers(-3000, 6000, 6).astype(np.float32)
+
+
+@pytest.mark.skipif(not VECTORS, reason="the plain twins stand in for the primitives")
+@pytest.mark.parametrize("count", [1, 6])
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.float32])
+def test_tiles_equal_their_twins(kind, count):
+    if kind is np.uint8 and not tiles.BYTES:
+        pytest.skip("this machine has no products of bytes")
+    names = {1: "tile_of_one", 6: "tile_of_six"}
+    primitive, twin = (getattr(tiles, f"{plain}{names[count]}") for plain in ("", "plain_"))
+    one = kernel(lambda *given: primitive(*given))
+    other = kernel(lambda *given: twin(*given))
+    random, near = np.random.default_rng(0), 0
+    for steps in (1, 5, 16):
+        codes, asked, bias, norms, factors, limits = _tile_case(kind, steps, random)
+        fast, plain = np.zeros((2, tiles.TOGETHER), np.uint64)
+        for masks, call in ((fast, one), (plain, other)):
+            call(codes, asked, 2, bias, norms, factors, limits, masks)
+        assert fast.tolist() == plain.tolist()
+        near += sum(int(mask).bit_count() for mask in fast)
+    assert 0 < near < 3 * 64 * count
+
+
+@pytest.mark.skipif(not VECTORS, reason="the plain twins stand in for the primitives")
+@pytest.mark.parametrize("how", ["squares", "magnitudes", "greatest"])
+def test_boxes_and_rows_equal_their_twins(how):
+    place = ["squares", "magnitudes", "greatest"].index(how)
+    random = np.random.default_rng(1)
+    for dimensions in (1, 3, 8, 20):
+        at = random.integers(-9, 9, dimensions).astype(np.float32)
+        corners = np.sort(random.integers(-9, 9, (dimensions, 2, tiles.ROWS)), axis=1).astype(np.float32)
+        rows = random.integers(-9, 9, (dimensions, tiles.ROWS, 1)).astype(np.float32)
+        for given, name in ((corners, "boxes"), (rows, "rows")):
+            primitive, twin = (
+                getattr(tiles, f"{name}_by_{how}"),
+                getattr(tiles, f"plain_{name}_within")[place],
+            )
+            found = []
+            for each in (primitive, twin):
+                out = np.zeros(tiles.ROWS, np.float32)
+                mask = _calling(each, 4)(given, at, np.float32(12), out)
+                found.append((int(mask), out.tolist()))
+            assert found[0][0] == found[1][0]
+            if found[0][0] or name == "boxes":  # rows stop early when none is left
+                assert found[0] == found[1]
+
+
+def test_places_in_registers():
+    values = np.random.default_rng(2).permutation(tiles.ROWS).astype(np.float32)
+    for lowest, least, within in (
+        (tiles.lowest, tiles.place_of_least, tiles.values_within),
+        (tiles.plain_lowest, tiles.plain_place_of_least, tiles.plain_values_within),
+    ):
+        mask = _calling(within, 2)(values, np.float32(9))
+        assert int(mask) == sum(1 << j for j in np.flatnonzero(values <= 9).tolist())
+        assert _calling(least, 1)(values) == values.argmin()
+        assert _calling(lowest, 1)(np.uint64(mask)) == np.flatnonzero(values <= 9)[0]

@@ -116,7 +116,7 @@ def _join(builder: Any, how: int, total: Any, apart: Any) -> Any:
 def _within(how: int, boxes: bool) -> Any:
     """Return a function that bounds 64 boxes, or measures 64 rows, against one query.
 
-    It takes ``[dimension][2][64]`` or ``[dimension][64]``, the query, a limit, and where the distances go;
+    It takes ``[dimension][2][64]`` or ``[dimension][64][1]``, the query, a limit, and where the distances go;
     it returns the bits of those within the limit. With rows it stops early when there are none.
     """
 
@@ -350,7 +350,7 @@ def _plain_within(how: int, boxes: bool) -> Any:
                     low, high = columns[k, 0, j] - at[k], at[k] - columns[k, 1, j]
                     apart = max(low, high, np.float32(0))
                 else:
-                    apart = abs(columns[k, j] - at[k])
+                    apart = abs(columns[k, j, 0] - at[k])
                 if how == SQUARES:
                     total += apart * apart
                 elif how == MAGNITUDES:
@@ -421,7 +421,7 @@ def plain_prefetch(rows: Array, i: int) -> None:
 
 plain_boxes_within = tuple(_plain_within(how, True) for how in (SQUARES, MAGNITUDES, GREATEST))
 plain_rows_within = tuple(_plain_within(how, False) for how in (SQUARES, MAGNITUDES, GREATEST))
-plain_tile_of_one, plain_tile_of_two, plain_tile_of_six = (_plain_tile(count) for count in (1, 2, TOGETHER))
+plain_tile_of_one, plain_tile_of_six = (_plain_tile(count) for count in (1, TOGETHER))
 
 if VECTORS:
     boxes_by_squares, boxes_by_magnitudes, boxes_by_greatest = (
@@ -430,12 +430,12 @@ if VECTORS:
     rows_by_squares, rows_by_magnitudes, rows_by_greatest = (
         _within(how, False) for how in (SQUARES, MAGNITUDES, GREATEST)
     )
-    tile_of_one, tile_of_two, tile_of_six = (_tile(count) for count in (1, 2, TOGETHER))
+    tile_of_one, tile_of_six = (_tile(count) for count in (1, TOGETHER))
     lowest, place_of_least, prefetch = _lowest, _place_of_least, _prefetch
     values_within = _values_within
 else:
     boxes_by_squares, boxes_by_magnitudes, boxes_by_greatest = plain_boxes_within
     rows_by_squares, rows_by_magnitudes, rows_by_greatest = plain_rows_within
-    tile_of_one, tile_of_two, tile_of_six = plain_tile_of_one, plain_tile_of_two, plain_tile_of_six
+    tile_of_one, tile_of_six = plain_tile_of_one, plain_tile_of_six
     lowest, place_of_least, prefetch = plain_lowest, plain_place_of_least, plain_prefetch
     values_within = plain_values_within
