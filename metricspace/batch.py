@@ -32,7 +32,7 @@ from .ids import Positions
 from .laws import Bound
 from .objects import Objects
 from .progress import shown
-from .simd.tiles import ROWS
+from .simd.tiles import ROWS, TOGETHER
 from .sorting import Order
 from .space import Room
 from .together import CROWDED, Question, give_back, larger, sweep, taken_tray
@@ -55,6 +55,8 @@ if TYPE_CHECKING:
     from .searchable import Searchable
 
 _UNLIMITED = np.iinfo(np.int64).max
+MOST_KEPT = 1 << 22  # neighbours of the queries that go together
+LONGEST = 4096  # queries that go to a kernel in one call, between which progress is shown
 
 
 _NONE = np.zeros(0)
@@ -135,7 +137,7 @@ class Batch:
         self.blank = Answer(
             nothing, np.zeros(0), np.zeros(REALS), nothing, index._order, np.zeros(0, np.uint8),
             -1, -1, PAIRS if self.sorted else kind, 1.0 + float(eps), limit, enough, reaches, node_reaches,
-            measure.scale, measure.margin, index.metric.slack(index._objects),
+            measure.scale, measure.margin, index._slack,
         )  # fmt: skip
         self.wholes: npt.NDArray[np.int64] = np.zeros((self.count, WHOLES), np.int64)
         self.positions: Positions = np.full(self.count * k, -1, np.int64)
@@ -190,16 +192,17 @@ class Batch:
     def _run_together(self, jobs: int, progress: bool, begin: int, end: int) -> None:
         """Answer the queries of a part, several at a time, in the order of the blocks that they are near."""
         count = end - begin
-        members = max(min(self.swept.together, count), 1)
+        few = max(MOST_KEPT // max(self.k, 1), TOGETHER)  # so that their neighbours fit in memory
+        members = max(min(self.swept.together, count, few), 1)
         asked = blank_asked(self.swept, self.index._vectors(self.bound.asked)[begin:end], begin)
-        size = max(-(-count // (8 * jobs * members)), 1) * members
-        size = min(size, max(1024 // members, 1) * members)
+        size = max(-(-count // (4 * jobs * members)), 1) * members  # a call takes as long as some queries
+        size = min(size, max(LONGEST // members, 1) * members)
         spans = [(first, min(first + size, count)) for first in range(0, count, size)]
         if count > members:  # in the order of their homes
             bounds = [np.empty(ROWS, np.float32) for _ in spans]
             homes = np.empty(count, np.int64)
             seek = functools.partial(find_homes, self.swept, asked.turned, homes)
-            if jobs == 1:
+            if jobs == 1 or count <= 4 * LONGEST:
                 seek(0, count, bounds[0])
             else:
                 self.drive([functools.partial(seek, *span, own) for span, own in zip(spans, bounds)], None)

@@ -13,6 +13,8 @@ the linear scan is tried beside it.
 from __future__ import annotations
 
 import dataclasses
+import functools
+import inspect
 import math
 import os
 import pathlib
@@ -22,18 +24,16 @@ from typing import Any, Self
 
 import numpy as np
 
-from .anatomy import Anatomy
 from .arguments import one_of, whole_number
 from .dynamic import DynamicIndex
 from .errors import InvalidArgument, NotFitted, TooLarge, UnknownName, WrongType
 from .ids import Positions
 from .index import BaseIndex, indexes
-from .laws import Bound, Metric
+from .laws import Metric
 from .laws import metric as _metric
 from .objects import Matrix, Objects
 from .progress import shown
 from .searchable import Searchable
-from .traversal import Desk
 
 OBJECTIVES = ("time", "distances")
 SPECIALISTS = ("boxes", "patterns")
@@ -132,6 +132,33 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 1e-9:.3g} ns"
 
 
+def _by_the_chosen(name: str, inherited: Any) -> Any:
+    """Return a method or a property that asks the chosen structure for what it inherits."""
+    if not inspect.isfunction(inherited):
+
+        def value(self: Index) -> Any:
+            self._fitted()
+            return getattr(self.chosen, name)
+
+        return property(value, doc=inherited.__doc__)
+
+    @functools.wraps(inherited)
+    def method(self: Index, *given: Any, **named: Any) -> Any:
+        self._fitted()
+        return getattr(self.chosen, name)(*given, **named)
+
+    return method
+
+
+def _answered_by_the_chosen(cls: type[Index]) -> type[Index]:
+    """Have the chosen structure answer whatever an index is asked, but for what the class does itself."""
+    for name, inherited in vars(Searchable).items():
+        if not name.startswith("__") and name not in vars(cls):
+            setattr(cls, name, _by_the_chosen(name, inherited))
+    return cls
+
+
+@_answered_by_the_chosen
 class Index(Searchable):
     """Choose a structure for the data, and build it.
 
@@ -232,7 +259,6 @@ class Index(Searchable):
         choice = self._compare(container, progress)
         chosen = self._made(choice.structure).fit(objects, ids, reverse=reverse, progress=progress)
         self.chosen, self._choice = chosen, choice
-        self.__dict__.pop("_recast", None)
         return self
 
     def candidates(self) -> tuple[str, ...]:
@@ -359,37 +385,15 @@ class Index(Searchable):
             build_seconds[-1] * times ** _growth(sizes, build_seconds, 2.0),
         )
 
-    # What a query needs, and what is answered by the chosen structure.
+    # What is there.
 
     def _fitted(self) -> None:
         if "chosen" not in vars(self):
             raise NotFitted("this Index is empty: call fit(objects) first")
 
-    def _bind(self, objects: Objects, queries: Objects) -> Bound:
-        return self.chosen._bind(objects, queries)
-
-    def _desk(self) -> Desk:
-        return self.chosen._desk()
-
-    def _anatomy(self) -> Anatomy:
-        return self.chosen._anatomy()
-
-    @property
-    def _slots(self) -> Positions:
-        return self.chosen._slots
-
-    @property
-    def _present(self) -> Any:
-        return self.chosen._present
-
-    @property
-    def n_objects(self) -> int:
-        """How many objects are indexed."""
-        self._fitted()
-        return self.chosen.n_objects
-
     def __len__(self) -> int:
-        return self.n_objects
+        self._fitted()
+        return len(self.chosen)
 
     def params(self) -> dict[str, Any]:
         """Return the parameters that the index was made with."""

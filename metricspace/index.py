@@ -232,7 +232,7 @@ class BaseIndex(Searchable):
 
     def _forget(self) -> None:
         """Drop what was derived from the objects."""
-        for derived in ("_slots", "_present"):
+        for derived in ("_slots", "_present", "_slack"):
             self.__dict__.pop(derived, None)
         self._recast = None
 

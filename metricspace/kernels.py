@@ -242,8 +242,9 @@ def _stable(value: Any) -> str:
 
 
 def _referred(function: python_types.FunctionType) -> Iterator[Any]:
-    """Yield the globals, attributes of project modules, and captured values that a function names."""
+    """Yield the globals, attributes of project modules, defaults and captured values of a function."""
     yield from _captured(function)
+    yield from function.__defaults__ or ()
     names = sorted(_names(function.__code__))
     modules = []
     for name in names:

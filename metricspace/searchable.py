@@ -17,6 +17,7 @@ from .anatomy import Anatomy, Explanation
 from .answer import COST, COUNT, FOUND, KNN, RANGE
 from .arguments import radii_of, whole_number
 from .batch import Batch
+from .bounds import Slack
 from .browsing import Browser, Merged, browsers
 from .errors import InvalidArgument
 from .hits import Balls, Counts, Hits, Matches, Pairs
@@ -90,6 +91,11 @@ class Searchable:
         slots = np.empty_like(self._order)
         slots[self._order] = np.arange(len(self._order))
         return slots
+
+    @functools.cached_property
+    def _slack(self) -> Slack:
+        """How wrong a distance may be; see `Metric.slack`."""
+        return self.metric.slack(self._objects)
 
     @functools.cached_property
     def _present(self) -> npt.NDArray[np.uint8] | None:

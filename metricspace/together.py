@@ -143,8 +143,10 @@ def taken_tray(members: int, k: int) -> Tray:
 def give_back(tray: Tray) -> None:
     """Keep memory that is not used any more for the next thread, if there is little."""
     key = tray.kept.shape
-    if tray.estimates.size < 1 << 16 and len(_idle) < _KEPT and len(_idle.setdefault(key, [])) < _KEPT:
-        _idle[key].append(tray)
+    if tray.estimates.size < 1 << 16 and (key in _idle or len(_idle) < _KEPT):
+        kept = _idle.setdefault(key, [])
+        if len(kept) < _KEPT:
+            kept.append(tray)
 
 
 def larger(tray: Tray) -> Tray:

@@ -227,3 +227,9 @@ def test_a_scan_of_many_equals_those_of_each(make, d, metric):
     assert (together.positions == np.concatenate([one.positions for one in alone])).all()
     assert (together.distances == np.concatenate([one.distances for one in alone])).all()
     assert (together.cost == 1000).all()
+
+
+def test_it_says_what_was_chosen():
+    few, many = (ms.BoxTree().fit(clustered(2000, d)) for d in (3, 40))
+    assert few.chosen() == "boxes in 3 coordinates; codes of 32 bits of 3 coordinates"
+    assert many.chosen().startswith("boxes in 8 coordinates; codes of ")

@@ -193,3 +193,9 @@ def test_interpreted_is_the_same():
     compiled, interpreted = (run(script, PACKAGE.parent, NUMBA_DISABLE_JIT=flag) for flag in "01")
     assert compiled == interpreted
     assert len(compiled) > 500
+
+
+def test_what_is_given_by_default_belongs_to_the_code():
+    once, twice = kernel(lambda x: x), kernel(lambda x: x + x)
+    both = [kernel(lambda x, own=own: own(x)) for own in (once, twice)]
+    assert [each(4) for each in both] == [4, 8]

@@ -328,6 +328,16 @@ class BoxTree(BaseIndex):
     def _swept(self, queries: int) -> Any:
         return self._tree
 
+    def chosen(self) -> str:
+        """Return in words what `fit` chose for the data."""
+        self._fitted()
+        tree = self._tree
+        boxes = f"boxes in {tree.boxes.shape[1]} coordinates" if tree.pruned else "all blocks"
+        rest = " and the length of the rest" if tree.rest else ""
+        bits = 32 // tree.codes.shape[3]
+        second = f", then {tree.partial.shape[1]} in float32" if tree.partial.shape[1] else ""
+        return f"{boxes}; codes of {bits} bits of {tree.coded} coordinates{rest}{second}"
+
     def _vectors(self, objects: Objects) -> npt.NDArray[Any]:
         assert isinstance(self.metric, OnRows)
         return self.metric.matrix(objects)
