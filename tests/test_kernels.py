@@ -10,7 +10,7 @@ import textwrap
 import pytest
 
 import metricspace
-from metricspace.kernels import COMPILED
+from metricspace.kernels import COMPILED, kernel
 
 PACKAGE = pathlib.Path(metricspace.__file__).parent
 
