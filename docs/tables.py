@@ -4,11 +4,13 @@
 in the pages beside this file: ``demo:quality`` and ``demo:rows`` with the tables of the demo, which it runs
 if ``out/demo.json`` is missing; ``demo/NAME:quality`` and ``demo/NAME:rows`` with those of a demo that was
 run with ``--out out/NAME``; ``benchmark:NAME`` with the last result of that benchmark, and ``structure:KEY``
-with what that of the structures says of one. It also copies the demo's pictures to ``docs/images``.
+with what that of the structures says of one; ``exact:summary`` with the index and the best peer of each
+race. It also copies the demo's pictures to ``docs/images``.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import pathlib
 import shutil
@@ -41,6 +43,8 @@ def main() -> None:
             places |= structure_tables(result)
         else:
             places[f"benchmark:{file.stem}"] = report.markdown(result)
+        if file.stem == "exact":
+            places["exact:summary"] = exact_summary(result)
     for page in [ROOT / "README.md", *sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("structures/*.md"))]:
         if page.exists():
             text = page.read_text(encoding="utf-8")
@@ -48,6 +52,26 @@ def main() -> None:
             if filled != text:
                 page.write_text(filled, encoding="utf-8")
                 print(f"updated {page.relative_to(ROOT)}")  # noqa: T201
+
+
+def exact_summary(result: report.Result) -> str:
+    """Return the index of our choice and the best peer, a row for each race, as Markdown."""
+    rows = []
+    for (data, query), race in itertools.groupby(result.rows, lambda row: (row["data"], row["query"])):
+        contenders = {row["contender"]: row for row in race}
+        own = next(name for name in contenders if name.startswith("Index"))
+        peer = next(name for name, row in contenders.items() if row["times the best peer"] == 1)
+        rows.append(
+            {
+                "data": data,
+                "query": query,
+                "queries a second": contenders[own]["queries a second"],
+                "the best peer": peer,
+                "its queries a second": contenders[peer]["queries a second"],
+                "ratio": contenders[own]["times the best peer"],
+            }
+        )
+    return f"{report.table(rows)}\n\n*{result.machine}*"
 
 
 def demo_tables(demo: dict[str, Any]) -> dict[str, str]:
