@@ -71,6 +71,9 @@ class Network(nn.Module):
             **params,
         }
 
+    def arrange(self) -> None:
+        """Put weights in the order in memory in which they serve fastest; here they stay as they are."""
+
     @property
     def head(self) -> nn.Module:
         """The embedding layer, which may learn at another rate: the last linear one."""
@@ -129,7 +132,10 @@ class ConvNet(Network, name="conv"):
                 layers += [nn.BatchNorm2d(after), nn.ReLU()]
             flat = height * width * (channels, *filters)[-1]
             self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(flat, dim))
-        # Two fifths of the time of a step on a CPU are saved by this order of the values.
+        self.arrange()
+
+    def arrange(self) -> None:
+        """Put weights in the order of channels last: two fifths of the time of a step on a CPU are saved."""
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
@@ -224,6 +230,7 @@ def restore(
             raise InputError(f"weights {name!r} are not finite")
     try:
         network.load_state_dict(weights, assign=True)
+        network.arrange()
     except RuntimeError as error:
         raise InputError(str(error)) from error
     return network
