@@ -19,7 +19,8 @@ WORKING = 64  # bytes an object that building may take beside objects and struct
 def run(objects: int = OBJECTS, fewer: int = FEWER) -> Result:
     """Build each structure over float32 vectors, and watch the memory."""
     rows, verdicts = [], {}
-    for key, structure in ms.indexes().items():
+    suited = {key: cls for key, cls in ms.indexes().items() if cls.suits(ms.metric("euclidean"))}
+    for key, structure in suited.items():
         count = fewer if key == MATRIX else objects
         vectors = workloads.clustered(count, DIMENSIONS)
         structure("euclidean").fit(vectors[:100])  # loads kernels

@@ -40,8 +40,8 @@ NO_PATHS = Contender("vptree", {"paths": 0} | TRIANGLE)
 """The VP-tree as it was published, whose leaves are not filtered by their ancestors' distances."""
 HYPERPLANES = ("bisector", "dsat", "ghtree", "gnat", "monotonous", "sat", "voronoi")
 """Structures that divide by nearness, for which four-point bounds were made."""
-BEYOND_AESA = ("aesa", "roaesa", "ptolemaic", "simplex")
-"""AESA itself, and what prunes by more than the triangle inequality."""
+BEYOND_AESA = ("aesa", "roaesa", "ptolemaic", "simplex", "boxes", "patterns")
+"""AESA itself, and what prunes by more than the triangle inequality, or by other things."""
 ELKI = {"mtree": 0.18, "covertree": 0.12}
 """The share of the scan that ELKI 0.7.1 needs for 10-NN among 10,000 vectors of a learned embedding, ρ 4."""
 

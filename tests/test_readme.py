@@ -60,7 +60,8 @@ def test_every_structure_has_its_page_and_picture():
         assert f"({key}.md)" in gallery
         dynamic = issubclass(structure, DynamicIndex)
         assert bool(re.search(rf"^\| \[`{key}`\].*✓ \|$", gallery, re.MULTILINE)) == dynamic, key
-        assert (ROOT / "docs" / "images" / "structures" / f"{key}.png").exists()
+        drawn = (ROOT / "docs" / "images" / "structures" / f"{key}.png").exists()
+        assert drawn or not structure.suits(ms.metric("euclidean")), key  # pictures are of the plane
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[f"{page.parent.stem}/{page.stem}" for page in PAGES])
