@@ -65,7 +65,7 @@ def exact_knn(vectors: Vectors, metric: str, n_jobs: int) -> dict[str, Search]:
         "SciPy cKDTree": lambda queries, k: tree.query(queries, k, p=_POWER[metric], workers=n_jobs)[1],
         "nmslib sequential": by_nmslib,
     }
-    if metric == "euclidean":  # all that it knows
+    if metric == "euclidean" and vectors.shape[1] < 128:  # all that it takes
         balanced = KDTree(vectors)  # as many threads as OpenMP is told
         searches["pykdtree"] = lambda queries, k: balanced.query(queries, k)[1]
     return searches

@@ -28,6 +28,7 @@ def generated(monkeypatch, tmp_path):
     """Vectors are generated: the learned ones would have to be learned first."""
     monkeypatch.setattr(embedded, "KEPT", tmp_path / "embedded")
     monkeypatch.setattr(embedded, "_images", lambda: None)
+    monkeypatch.setattr(embedded, "_omniglot", lambda: None)
 
 
 @pytest.mark.parametrize(
