@@ -6,8 +6,8 @@ four times the other, and asked for the neighbours of objects in neither. What a
 from there to the whole collection as a power of its size; the candidate for which the least comes out is
 built.
 
-Where a structure was made for a metric's own kind of object (boxes for vectors, patterns for strings), only
-the linear scan is tried beside it.
+Where a structure was made for a metric's own kind of object (boxes for vectors, patterns for strings), it is
+built without a trial: it chooses its own settings from the data, and nothing else has come near it.
 """
 
 from __future__ import annotations
@@ -266,8 +266,8 @@ class Index(Searchable):
         known = indexes()
         keys = self.structures
         if keys is None:
-            special = [key for key in SPECIALISTS if known[key].suits(self.metric)]
-            keys = (*special, "linear") if special and not self.dynamic else GENERAL
+            special = tuple(key for key in SPECIALISTS if known[key].suits(self.metric))
+            keys = special if special and not self.dynamic else GENERAL
         able = [key for key in keys if known[key].suits(self.metric)]
         if self.dynamic:
             able = [key for key in able if issubclass(known[key], DynamicIndex)]
@@ -301,7 +301,10 @@ class Index(Searchable):
         choice = Choice(keys[0], self.objective, count, self.k, self.queries)
         asked = min(_QUERIES, count // 4)
         known = isinstance(container, Matrix)  # and no sample of it is a collection by itself
-        if len(keys) == 1 or known or asked == 0 or count - asked < _SMALLEST:
+        few = asked == 0 or count - asked < _SMALLEST
+        if few and self.structures is None and not self.dynamic:
+            return dataclasses.replace(choice, structure="linear")
+        if len(keys) == 1 or known or few:
             return dataclasses.replace(choice, structure="linear" if "linear" in keys else keys[0])
         mixed = np.random.default_rng(self.seed).permutation(count)
         queries, rest = container.take(mixed[:asked]), mixed[asked:]

@@ -16,6 +16,7 @@ from metricspace.hits import Balls, Hits
 K, JOBS = 10, 2
 ROUNDS = 5
 PILOT, SLOW = 20, 30  # queries asked of everyone; times slower than the best peer
+ENOUGH = 1.0  # seconds of a round
 WITHIN = 1.25  # of the fastest structure's time
 
 Ask = Callable[[Any], Any]  # a batch of queries
@@ -71,10 +72,7 @@ class Race:
         slow = {name for name, seconds in pilot.items() if seconds > SLOW * best}
         # What is fast is asked everything, what is slower as much as fits into the time.
         count = {
-            name: len(self.queries)
-            if name not in self.peers
-            else min(len(self.queries), max(PILOT, int(2 / seconds)))
-            for name, seconds in pilot.items()
+            name: min(len(self.queries), max(PILOT, int(ENOUGH / seconds))) for name, seconds in pilot.items()
         }
         taken = alternate(
             {

@@ -15,7 +15,7 @@ from benchmarks.exact.race import JOBS, K, Race, growth, timed
 
 RANGES = 0.7  # of what is wanted of k-NN is wanted of ranges
 SINGLY = 1.5  # times the best peer, one query at a time
-STRUCTURES = ("boxes", "vptree", "laesa", "linear")
+STRUCTURES = ("boxes", "vptree", "linear")
 
 Vectors = peers.Vectors
 
