@@ -21,17 +21,7 @@ import numpy.typing as npt
 
 from .kernels import Array, generic, kernel
 from .simd.tiles import BYTES, MAGNITUDES, OFFSET, ROWS, SQUARES, TOGETHER
-from .space import (
-    Room,
-    at_least,
-    distance,
-    estimate,
-    estimate_within,
-    prepare,
-    settle,
-    settling,
-    within,
-)
+from .space import Room, prepare, wrapping
 
 Reals = npt.NDArray[np.float64]
 
@@ -290,6 +280,7 @@ def rounding(layout: Layout) -> float:
 # --- one query at a time -----------------------------------------------------------------------------
 
 
+@wrapping
 class Placed(NamedTuple):
     """A space whose queries have coordinates."""
 
@@ -308,38 +299,3 @@ class PlacedQuery(NamedTuple):
 @prepare.of(Placed)
 def _(space: Placed, queries: Placed, i: int, room: Room) -> Any:
     return PlacedQuery(prepare(space.own, queries.own, i, room), queries.asked, i)
-
-
-@distance.of(Placed)
-def _(space: Placed, i: int, query: Any) -> float:
-    return distance(space.own, i, query.own)
-
-
-@within.of(Placed)
-def _(space: Placed, i: int, query: Any, limit: float) -> float:
-    return within(space.own, i, query.own, limit)
-
-
-@at_least.of(Placed)
-def _(space: Placed, i: int, query: Any) -> float:
-    return at_least(space.own, i, query.own)
-
-
-@estimate.of(Placed)
-def _(space: Placed, i: int, query: Any) -> float:
-    return estimate(space.own, i, query.own)
-
-
-@estimate_within.of(Placed)
-def _(space: Placed, i: int, query: Any, limit: float) -> float:
-    return estimate_within(space.own, i, query.own, limit)
-
-
-@settle.of(Placed)
-def _(space: Placed, i: int, query: Any, estimated: float) -> float:
-    return settle(space.own, i, query.own, estimated)
-
-
-@settling.of(Placed)
-def _(space: Placed) -> bool:
-    return settling(space.own)

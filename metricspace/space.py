@@ -217,6 +217,52 @@ def _(space: Any) -> bool:
     return False
 
 
+# --- a space around another ---------------------------------------------------------------------------
+
+
+def wrapping(cls: type) -> type:
+    """Have a space measure as the one that it is wrapped around: its ``own``, as that of a query is its."""
+    for function, body in (
+        (distance, _distance_of_own),
+        (within, _within_of_own),
+        (at_least, _at_least_of_own),
+        (estimate, _estimate_of_own),
+        (estimate_within, _estimate_within_own),
+        (settle, _settle_own),
+        (settling, _settling_own),
+    ):
+        function.of(cls)(body)
+    return cls
+
+
+def _distance_of_own(space: Any, i: int, query: Any) -> float:
+    return distance(space.own, i, query.own)
+
+
+def _within_of_own(space: Any, i: int, query: Any, limit: float) -> float:
+    return within(space.own, i, query.own, limit)
+
+
+def _at_least_of_own(space: Any, i: int, query: Any) -> float:
+    return at_least(space.own, i, query.own)
+
+
+def _estimate_of_own(space: Any, i: int, query: Any) -> float:
+    return estimate(space.own, i, query.own)
+
+
+def _estimate_within_own(space: Any, i: int, query: Any, limit: float) -> float:
+    return estimate_within(space.own, i, query.own, limit)
+
+
+def _settle_own(space: Any, i: int, query: Any, estimated: float) -> float:
+    return settle(space.own, i, query.own, estimated)
+
+
+def _settling_own(space: Any) -> bool:
+    return settling(space.own)
+
+
 @prepare.of(RowSpace)
 def _(space: RowSpace, queries: RowSpace, i: int, room: Room) -> Any:
     return RowQuery(queries.rows[i])

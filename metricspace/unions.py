@@ -43,17 +43,7 @@ from .simd.patterns import (
     few_32,
 )
 from .simd.vectors import aligned
-from .space import (
-    Room,
-    at_least,
-    distance,
-    estimate,
-    estimate_within,
-    prepare,
-    settle,
-    settling,
-    within,
-)
+from .space import Room, prepare, wrapping
 
 LONGEST = 512  # symbols of a string that has a lane
 MOST_PARTS = 11  # with lanes of 8, 16, and 32 bits, and of one to eight words
@@ -180,6 +170,7 @@ def _mark(masks: Array, first: int, apart: int, k: int) -> None:
 # --- the space ----------------------------------------------------------------------------------------
 
 
+@wrapping
 class UnionSpace(NamedTuple):
     """Strings in lanes, and in whatever space they are measured one by one."""
 
@@ -230,41 +221,6 @@ def _(space: UnionSpace, queries: UnionSpace, i: int, room: Room) -> Any:
         lower[j] = unions.lower[codes[j]]
     own = prepare(space.own, queries.own, i, Room(words[used:], room.frame, room.fault))
     return UnionQuery(n, tile, steps, upper, lower, found, places, state, own)
-
-
-@distance.of(UnionSpace)
-def _(space: UnionSpace, i: int, query: Any) -> float:
-    return distance(space.own, i, query.own)
-
-
-@within.of(UnionSpace)
-def _(space: UnionSpace, i: int, query: Any, limit: float) -> float:
-    return within(space.own, i, query.own, limit)
-
-
-@at_least.of(UnionSpace)
-def _(space: UnionSpace, i: int, query: Any) -> float:
-    return at_least(space.own, i, query.own)
-
-
-@estimate.of(UnionSpace)
-def _(space: UnionSpace, i: int, query: Any) -> float:
-    return estimate(space.own, i, query.own)
-
-
-@estimate_within.of(UnionSpace)
-def _(space: UnionSpace, i: int, query: Any, limit: float) -> float:
-    return estimate_within(space.own, i, query.own, limit)
-
-
-@settle.of(UnionSpace)
-def _(space: UnionSpace, i: int, query: Any, estimated: float) -> float:
-    return settle(space.own, i, query.own, estimated)
-
-
-@settling.of(UnionSpace)
-def _(space: UnionSpace) -> bool:
-    return settling(space.own)
 
 
 # --- bounds -------------------------------------------------------------------------------------------

@@ -10,9 +10,6 @@ import embeddings
 from embeddings import ConvNet, Trainer, losses, samplers
 from tests.embeddings.test_training import same_weights
 
-hard = pytest.mark.skipif(not hasattr(samplers, "HardNeighbourBatches"), reason="no such sampler")
-remembering = pytest.mark.skipif(not hasattr(losses, "CrossBatchMemory"), reason="no such loss")
-
 
 class Told(samplers.ClassBatches):
     """Notes what it is told of the embeddings."""
@@ -35,7 +32,6 @@ def test_a_sampler_sees_the_embeddings_anew(trainer, pictures, every, times):
     assert not (told[0] == told[1]).all()
 
 
-@hard
 def test_hard_neighbours_are_resumed_to_the_bit(trainer, pictures, tmp_path):
     class Interrupted(Trainer):
         def step(self, group, run):
@@ -54,7 +50,6 @@ def test_hard_neighbours_are_resumed_to_the_bit(trainer, pictures, tmp_path):
     assert again.history == whole.history
 
 
-@remembering
 def test_the_memory_of_a_loss_is_resumed_to_the_bit(trainer, pictures, tmp_path):
     def make(epochs):
         loss = losses.CrossBatchMemory(losses.ContrastiveLoss(), size=40)
