@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .kernels import Array, kernel
+from .kernels import Array, called_kernel
 from .simd.vectors import WIDTH
 from .simd.weaving import WOVEN, interleave, take_apart
 
@@ -35,14 +35,14 @@ def make_loom(columns: int, block: int) -> Loom:
     return Loom(np.zeros((WOVEN, block), np.uint8), *(np.zeros(size, np.uint8) for size in sizes))
 
 
-@kernel
+@called_kernel
 def weave(loom: Loom, start: int, stop: int) -> None:
     """Put what the rows hold into columns `start` to `stop`."""
     for first in range(0, stop - start, WIDTH):
         interleave(loom.rows, first, loom.woven[WOVEN * (start + first) :])
 
 
-@kernel
+@called_kernel
 def put_in_order(loom: Loom, places: Array, out: Array) -> None:
     """Write to column j of each row what was put into column ``places[j]``."""
     block = loom.rows.shape[1]

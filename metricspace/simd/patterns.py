@@ -55,13 +55,14 @@ def _advance(bits: int, capped: bool = False, tile: int = TILE) -> Any:
                 row = builder.gep(data(0), [builder.load(builder.gep(data(1), [j]))])
                 for r in registers:
                     match, (rise, fall) = register(row, r), before(r)
-                    carried = builder.xor(builder.add(builder.and_(match, rise), rise), rise)
-                    diagonal = builder.or_(builder.or_(carried, match), fall)
+                    # The carries of the sum are where the row falls, moved on by one, and where they set out
+                    # from is marked in the match already: nothing else of the sum is needed.
+                    matched = builder.and_(match, rise)
+                    down = builder.xor(builder.xor(builder.add(matched, rise), rise), matched)
+                    diagonal = builder.or_(builder.or_(down, match), fall)
                     # Where the row does not rise: its complement needs no bit set when it is shifted.
                     level = builder.and_(builder.or_(diagonal, rise), builder.not_(fall))
                     level = builder.add(level, level)
-                    down = builder.and_(diagonal, rise)
-                    down = builder.add(down, down)
                     builder.store(builder.or_(down, builder.and_(level, builder.not_(diagonal))), rises[r])
                     builder.store(builder.and_(diagonal, builder.not_(level)), falls[r])
 
