@@ -56,8 +56,12 @@ def put_in_order(loom: Loom, places: Array, out: Array) -> None:
             k = _WORDS * j
             taken[k], taken[k + 1], taken[k + 2], taken[k + 3] = a, b, c, d
         for first in range(0, size, WIDTH):
+            column = start + first
+            if out.itemsize == 1 and out.shape[0] == WOVEN and column + WIDTH <= out.shape[1]:
+                take_apart(out, column, loom.taken[WOVEN * first :])
+                continue
             take_apart(loom.rows, first, loom.taken[WOVEN * first :])
-        for i in range(out.shape[0]):
-            row, part = loom.rows[i], out[i, start : start + size]
-            for j in range(size):
-                part[j] = row[j]
+            for i in range(out.shape[0]):
+                row, part = loom.rows[i, first:], out[i, column : start + min(first + WIDTH, size)]
+                for j in range(part.shape[0]):
+                    part[j] = row[j]

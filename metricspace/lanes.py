@@ -26,6 +26,7 @@ import numpy.typing as npt
 from .ids import Positions
 from .kernels import Array, kernel
 from .simd.patterns import TILE, advance_8, advance_16, advance_32, advance_64
+from .simd.tiles import prefetch
 from .simd.vectors import aligned
 from .space import BLOCK, Room, at_least, batches, estimates, fill_block, home, prepare, span_at_least, within
 
@@ -164,6 +165,18 @@ def advance(lanes: Lanes, block: int, query: Array, offsets: Array, changes: Arr
 
 
 @kernel
+def fetch_part(lanes: Lanes, block: int, part: int, parts: int) -> None:
+    """Ask for a part of a block's masks, if there is one: while one block is measured, the next is fetched."""
+    if block < lanes.first.shape[0]:
+        rows = lanes.masks.reshape((lanes.masks.shape[0] // TILE, TILE))
+        start, stop = lanes.first[block] // TILE, rows.shape[0]
+        if block + 1 < lanes.first.shape[0]:
+            stop = lanes.first[block + 1] // TILE
+        for row in range(start + part * (stop - start) // parts, start + (part + 1) * (stop - start) // parts):
+            prefetch(rows, row)
+
+
+@kernel
 def count_up_to(changes: Array, limit: float) -> int:
     """Return how many of some whole numbers between −64 and 64 are at most `limit`."""
     most = np.int8(min(max(np.floor(limit), -128.0), 127.0))
@@ -287,6 +300,7 @@ def _(space: LaneSpace, start: int, queries: Any, first: int, last: int, room: R
         return
     changes = room.words[:_BYTES].view(np.int8)
     for i in range(first, last):
+        fetch_part(space.lanes, block + 1, i - first, last - first)
         codes, row = queries.codes[queries.starts[i] : queries.starts[i + 1]], out[i - first]
         offsets = room.words[_BYTES : _BYTES + codes.shape[0]].view(np.int64)
         advance(space.lanes, block, codes, offsets, changes)
