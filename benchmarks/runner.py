@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 
 ROOT = pathlib.Path(__file__).parents[1]
+PAUSE = 0.05  # seconds: threads of BLAS and OpenMP spin on after their work, beside whoever comes next
 
 
 def alternate(contenders: Mapping[str, Callable[[], object]], rounds: int = 7) -> dict[str, float]:
@@ -17,6 +18,7 @@ def alternate(contenders: Mapping[str, Callable[[], object]], rounds: int = 7) -
     taken: dict[str, list[float]] = {name: [] for name in contenders}
     for turn in range(rounds + 1):
         for name, work in contenders.items():
+            time.sleep(PAUSE)
             started = time.perf_counter()
             work()
             if turn:

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 _UNLIMITED = np.iinfo(np.int64).max
 MOST_KEPT = 1 << 22  # neighbours of the queries that go together
 LONGEST = 4096  # queries that go to a kernel in one call, between which progress is shown
+_FEW = 1024  # queries whose homes are found before a thread has begun
 
 
 _NONE = np.zeros(0)
@@ -198,16 +199,15 @@ class Batch:
         size = max(-(-count // (4 * jobs * members)), 1) * members  # a call takes as long as some queries
         size = min(size, max(LONGEST // members, 1) * members)
         spans = [(first, min(first + size, count)) for first in range(0, count, size)]
+        bounds = [np.empty(ROWS, np.float32) for _ in spans]
+        seek = functools.partial(find_homes, self.swept, asked)
+        if jobs == 1 or count <= _FEW:
+            seek(0, count, bounds[0])
+        else:
+            self.drive([functools.partial(seek, *span, own) for span, own in zip(spans, bounds)], None)
         if count > members:  # in the order of their homes
-            bounds = [np.empty(ROWS, np.float32) for _ in spans]
-            homes = np.empty(count, np.int64)
-            seek = functools.partial(find_homes, self.swept, asked.turned, homes)
-            if jobs == 1 or count <= 4 * LONGEST:
-                seek(0, count, bounds[0])
-            else:
-                self.drive([functools.partial(seek, *span, own) for span, own in zip(spans, bounds)], None)
-            order = np.argsort(homes, kind="stable")
-            asked.home[:], asked.place[:] = homes[order], order + begin
+            order = np.argsort(asked.home, kind="stable")
+            asked.home[:], asked.place[:] = asked.home[order], order + begin
         waiting = spans[::-1]
         parts: dict[int, tuple[Positions, npt.NDArray[np.float64]]] = {}
 

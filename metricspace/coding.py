@@ -19,15 +19,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .kernels import Array, generic, kernel
+from .kernels import Array, fast_kernel, generic, kernel
 from .simd.tiles import BYTES, MAGNITUDES, OFFSET, ROWS, SQUARES, TOGETHER
 from .space import Room, prepare, wrapping
 
 Reals = npt.NDArray[np.float64]
 
 CHUNK = 1 << 21  # numbers that are turned at once
+_TURNED = 8  # queries that share a row of the axes
 _LARGEST_HALF = 32_000.0  # length of a row of codes of 16 bits: products stay in 32
-UNKNOWN = -2
 _FAR = 1e6  # queries beyond so many times the reach of the data are as good as infinitely far
 
 
@@ -83,7 +83,7 @@ class Asked(NamedTuple):
     """Queries in the order in which they go, and as boxes and codes see them; there is room for more."""
 
     place: Array  # which query each is
-    home: Array  # the block nearest to it; −1 if the structure knows none, UNKNOWN before it is looked for
+    home: Array  # the block nearest to it; −1 if the structure knows none
     rows: Array  # float32: queries as they were asked, centred
     turned: Array  # and in all coordinates
     at: Array  # float32 (queries, dimensions of boxes)
@@ -217,36 +217,59 @@ def encode_query(tree: Any, row: Array, turned: Array, j: int, asked: Asked) -> 
     asked.slack[j] = units * 2.0**-24 * (tree.radius + np.sqrt(norm)) ** 2 + 1e-30
 
 
+@fast_kernel
+def turn(tree: Any, asked: Asked, first: int, last: int) -> None:
+    """Write the coordinates of some queries; a few at a time go through the axes."""
+    # Not by BLAS, whose threads would go on to spin beside those that search.
+    axes = tree.axes
+    if axes.shape[1] == 0:  # rows are coordinates
+        return
+    whole = axes.shape[0] // 4 * 4
+    for lead in range(first, last, _TURNED):
+        behind = min(lead + _TURNED, last)
+        asked.turned[lead:behind] = 0.0
+        for k in range(0, whole, 4):  # four at once, so that sums are not written after each
+            for i in range(lead, behind):
+                row, own = asked.rows[i], asked.turned[i]
+                a, b, c, d = row[k], row[k + 1], row[k + 2], row[k + 3]
+                for m in range(axes.shape[1]):
+                    own[m] += a * axes[k, m] + b * axes[k + 1, m] + c * axes[k + 2, m] + d * axes[k + 3, m]
+        for k in range(whole, axes.shape[0]):
+            for i in range(lead, behind):
+                value, own = asked.rows[i, k], asked.turned[i]
+                for m in range(axes.shape[1]):
+                    own[m] += value * axes[k, m]
+
+
 @kernel
-def find_homes(tree: Any, turned: Array, homes: Array, first: int, last: int, bounds: Array) -> None:
-    """Write the block nearest to each of some queries."""
+def find_homes(tree: Any, asked: Asked, first: int, last: int, bounds: Array) -> None:
+    """Write the coordinates of some queries, and the block nearest to each."""
+    turn(tree, asked, first, last)
     for i in range(first, last):
-        homes[i] = home_of(tree, turned[i], bounds)
+        asked.home[i] = home_of(tree, asked.turned[i], bounds)
 
 
 @kernel
-def encode_queries(tree: Any, asked: Asked, offset: int, first: int, last: int, bounds: Array) -> None:
+def encode_queries(tree: Any, asked: Asked, offset: int, first: int, last: int) -> None:
     """Write the codes of some queries, which were asked as so many more than they are rows of `asked`."""
     for j in range(first, last):
         i = asked.place[j] - offset
-        if asked.home[j] == UNKNOWN:
-            asked.home[j] = home_of(tree, asked.turned[i], bounds)
         encode_query(tree, asked.rows[i], asked.turned[i], j, asked)
 
 
 def blank_asked(tree: Any, rows: npt.NDArray[Any], offset: int = 0) -> Asked:
-    """Return queries, in the order of rows, that are still to be encoded."""
+    """Return queries, in the order of rows, that are still to be turned and encoded."""
     count = len(rows)
     centred = np.empty(rows.shape, np.float32)
     centre(rows, tree.mean, tree.scale, centred)
-    turned = centred @ tree.axes if tree.axes.shape[1] else centred
+    turned = np.empty((count, tree.axes.shape[1]), np.float32) if tree.axes.shape[1] else centred
     padded = count + TOGETHER
     kind = {4: np.int8, 2: np.int16, 1: np.float32}[tree.codes.shape[3]]
     sums = np.float32 if kind is np.float32 else np.int32
     reals, floats = np.zeros((5, padded)), np.zeros((2, padded), np.float32)
     return Asked(
         place=np.arange(offset, offset + count),
-        home=np.full(count, UNKNOWN),
+        home=np.full(count, -1),
         rows=centred,
         turned=turned,
         at=np.zeros((padded, tree.boxes.shape[1]), np.float32),

@@ -19,6 +19,7 @@ def run(small: bool = False) -> Result:
     for family in (vectors, strings):
         for race in family.races(small):
             found, kept = race.run()
+            print(f"{race.data}, {race.question}: {found[0]['contender']} is the fastest", flush=True)
             rows += found
             verdicts |= kept
     return Result(

@@ -230,20 +230,18 @@ def _advance_long(fixed: int | None = None) -> Any:
                     builder.store(none, downs[r])
                 for word, kept in each_word():
                     for r in registers:
-                        up_before, down_before = builder.load(ups[r]), builder.load(downs[r])
-                        rise, fall = load(kept(r, 0)), load(kept(r, 1))
-                        match = builder.or_(masks_of(r, row, word), builder.lshr(down_before, constant(63)))
-                        sum_ = builder.xor(builder.add(builder.and_(match, rise), rise), rise)
-                        diagonal = builder.or_(builder.or_(sum_, match), fall)
+                        up_before, rise, fall = builder.load(ups[r]), load(kept(r, 0)), load(kept(r, 1))
+                        match = masks_of(r, row, word)
+                        # As in `_advance`, but that a sum carries into that of the next word.
+                        matched = builder.and_(match, rise)
+                        total = builder.add(builder.add(matched, rise), builder.load(downs[r]))
+                        down = builder.xor(builder.xor(total, rise), matched)
+                        carried = builder.or_(matched, builder.and_(rise, down))
+                        builder.store(builder.lshr(carried, constant(63)), downs[r])
+                        diagonal = builder.or_(builder.or_(down, match), fall)
                         up = builder.or_(fall, builder.not_(builder.or_(diagonal, rise)))
-                        down = builder.and_(diagonal, rise)
                         builder.store(up, ups[r])
-                        builder.store(down, downs[r])
-                        # The highest bit of the word before moves in.
-                        up, down = (
-                            builder.call(shift, [after, before, one])
-                            for after, before in ((up, up_before), (down, down_before))
-                        )
+                        up = builder.call(shift, [up, up_before, one])  # the highest bit moves in
                         store(builder.or_(down, builder.not_(builder.or_(diagonal, up))), kept(r, 0))
                         store(builder.and_(up, diagonal), kept(r, 1))
             count = cgutils.get_or_insert_function(
