@@ -47,9 +47,9 @@ def radii_of(radius: Any, count: int) -> npt.NDArray[np.float64]:
         raise InvalidArgument(
             f"expected a radius, or one for each of {count} queries, given shape {given.shape}"
         )
-    if np.isnan(given).any() or (given < 0).any():
+    if not (given >= 0).all():  # NaN is not, either
         raise InvalidArgument(f"expected a radius of at least 0, given {given.min()}")
-    return np.array(np.broadcast_to(given, count))  # a copy: kernels take no read-only arrays
+    return np.full(count, given)  # a copy: kernels take no read-only arrays
 
 
 def is_flat(chosen: Any) -> bool:

@@ -199,13 +199,13 @@ class Batch:
         size = max(-(-count // (4 * jobs * members)), 1) * members  # a call takes as long as some queries
         size = min(size, max(LONGEST // members, 1) * members)
         spans = [(first, min(first + size, count)) for first in range(0, count, size)]
-        bounds = [np.empty(ROWS, np.float32) for _ in spans]
-        seek = functools.partial(find_homes, self.swept, asked)
-        if jobs == 1 or count <= _FEW:
-            seek(0, count, bounds[0])
-        else:
-            self.drive([functools.partial(seek, *span, own) for span, own in zip(spans, bounds)], None)
         if count > members:  # in the order of their homes
+            bounds = [np.empty(ROWS, np.float32) for _ in spans]
+            seek = functools.partial(find_homes, self.swept, asked)
+            if jobs == 1 or count <= _FEW:
+                seek(0, count, bounds[0])
+            else:
+                self.drive([functools.partial(seek, *span, own) for span, own in zip(spans, bounds)], None)
             order = np.argsort(asked.home, kind="stable")
             asked.home[:], asked.place[:] = asked.home[order], order + begin
         waiting = spans[::-1]

@@ -26,6 +26,7 @@ from .space import Room, prepare, wrapping
 Reals = npt.NDArray[np.float64]
 
 CHUNK = 1 << 21  # numbers that are turned at once
+UNKNOWN = -2
 _TURNED = 8  # queries that share a row of the axes
 _LARGEST_HALF = 32_000.0  # length of a row of codes of 16 bits: products stay in 32
 _FAR = 1e6  # queries beyond so many times the reach of the data are as good as infinitely far
@@ -83,7 +84,7 @@ class Asked(NamedTuple):
     """Queries in the order in which they go, and as boxes and codes see them; there is room for more."""
 
     place: Array  # which query each is
-    home: Array  # the block nearest to it; −1 if the structure knows none
+    home: Array  # the block nearest to it; −1 if the structure knows none, UNKNOWN before it is looked for
     rows: Array  # float32: queries as they were asked, centred
     turned: Array  # and in all coordinates
     at: Array  # float32 (queries, dimensions of boxes)
@@ -250,10 +251,12 @@ def find_homes(tree: Any, asked: Asked, first: int, last: int, bounds: Array) ->
 
 
 @kernel
-def encode_queries(tree: Any, asked: Asked, offset: int, first: int, last: int) -> None:
+def encode_queries(tree: Any, asked: Asked, offset: int, first: int, last: int, bounds: Array) -> None:
     """Write the codes of some queries, which were asked as so many more than they are rows of `asked`."""
     for j in range(first, last):
         i = asked.place[j] - offset
+        if asked.home[j] == UNKNOWN:  # then none has changed places
+            find_homes(tree, asked, i, i + 1, bounds)
         encode_query(tree, asked.rows[i], asked.turned[i], j, asked)
 
 
@@ -269,7 +272,7 @@ def blank_asked(tree: Any, rows: npt.NDArray[Any], offset: int = 0) -> Asked:
     reals, floats = np.zeros((5, padded)), np.zeros((2, padded), np.float32)
     return Asked(
         place=np.arange(offset, offset + count),
-        home=np.full(count, -1),
+        home=np.full(count, UNKNOWN),
         rows=centred,
         turned=turned,
         at=np.zeros((padded, tree.boxes.shape[1]), np.float32),

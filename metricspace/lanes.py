@@ -166,13 +166,14 @@ def advance(lanes: Lanes, block: int, query: Array, offsets: Array, changes: Arr
 
 @kernel
 def fetch_part(lanes: Lanes, block: int, part: int, parts: int) -> None:
-    """Ask for a part of a block's masks, if there is one: while one block is measured, the next is fetched."""
+    """Ask for a part of a block's masks, if there is one: the next is fetched while one is measured."""
     if block < lanes.first.shape[0]:
         rows = lanes.masks.reshape((lanes.masks.shape[0] // TILE, TILE))
-        start, stop = lanes.first[block] // TILE, rows.shape[0]
+        first, last = lanes.first[block] // TILE, rows.shape[0]
         if block + 1 < lanes.first.shape[0]:
-            stop = lanes.first[block + 1] // TILE
-        for row in range(start + part * (stop - start) // parts, start + (part + 1) * (stop - start) // parts):
+            last = lanes.first[block + 1] // TILE
+        count = last - first
+        for row in range(first + part * count // parts, first + (part + 1) * count // parts):
             prefetch(rows, row)
 
 

@@ -192,10 +192,11 @@ class Searchable:
         batch = Batch(self, asked, KNN, min(k, self.n_objects), radius, skips=skips, **settings)
         batch.run(n_jobs, progress)
         shape = (batch.count, batch.k)
-        positions = np.full((batch.count, k), -1, np.int64)
-        distances = np.full((batch.count, k), np.inf)
-        positions[:, : batch.k] = batch.positions.reshape(shape)
-        distances[:, : batch.k] = batch.distances.reshape(shape)
+        positions, distances = batch.positions.reshape(shape), batch.distances.reshape(shape)
+        if batch.k < k:
+            missing = (0, 0), (0, k - batch.k)
+            positions = np.pad(positions, missing, constant_values=-1)
+            distances = np.pad(distances, missing, constant_values=np.inf)
         return Hits(self._ids.called(positions), positions, distances, **batch.costs())
 
     def range(

@@ -437,7 +437,7 @@ def begin_group(tree: Any, asked: Asked, first: int, count: int, ask: Question, 
     tray.sizes[:STOP] = 0
     tray.nodes[0], tray.sizes[NODES] = 0, 1
     blocks = tree.norms.shape[0]
-    encode_queries(tree, asked, ask.offset, first, first + count)
+    encode_queries(tree, asked, ask.offset, first, first + count, tray.bounds)
     for r in range(tray.head.shape[0]):
         tray.head[r], tray.filled[r] = -1, 0
         tray.first[r] = tray.last[r] = 0

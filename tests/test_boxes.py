@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import metricspace as ms
-from metricspace.coding import Layout, coordinates
+from metricspace.coding import Layout, blank_asked, coordinates, turn
 from metricspace.fitting import divide_into_blocks
 from metricspace.simd.tiles import ROWS
 
@@ -179,6 +179,18 @@ def test_boxes_hold_their_rows_and_codes_err_as_they_say(d):
     codes = codes.transpose(0, 2, 1, 3).reshape(-1, codes.shape[1] * codes.shape[3])[:2000, : coded.shape[1]]
     wrong = np.linalg.norm(codes * (tree.step or 1.0) - coded, axis=1)
     assert (wrong <= np.repeat(tree.error, ROWS)[:2000] + 1e-5).all()
+
+
+@pytest.mark.parametrize("d", [9, 30, 67])
+@pytest.mark.parametrize("n", [1, 8, 21])
+def test_queries_are_turned_no_more_wrongly_than_is_said(n, d):
+    tree = ms.BoxTree().fit(clustered(500, d))._tree
+    asked = blank_asked(tree, clustered(n, d, seed=3))
+    turn(tree, asked, 0, n)
+    right = asked.rows.astype(np.float64) @ tree.axes.astype(np.float64)
+    wrong = np.linalg.norm(asked.turned - right, axis=1)
+    assert tree.axes.shape[1] > 0
+    assert (wrong <= tree.rounding * np.linalg.norm(asked.rows.astype(np.float64), axis=1)).all()
 
 
 def test_blocks_are_divided_whatever_the_keys():

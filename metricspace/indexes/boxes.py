@@ -33,7 +33,7 @@ import numpy.typing as npt
 from ..anatomy import Anatomy
 from ..answer import BOUNDS, Answer
 from ..bounds import BOX, CODES, allowance
-from ..coding import Asked, Placed, blank_asked, encode_queries, home_of, rounding, turn
+from ..coding import Asked, Placed, blank_asked, encode_queries, home_of, rounding
 from ..construction import COST, Construction
 from ..fitting import (
     ASKED,
@@ -375,8 +375,7 @@ class BoxTree(BaseIndex):
     def _around(self, bound: Bound, objects: Objects, queries: Objects) -> Bound:
         rows = self._vectors(queries)
         asked = blank_asked(self._tree, rows)
-        turn(self._tree, asked, 0, len(rows))
-        encode_queries(self._tree, asked, 0, 0, len(rows))
+        encode_queries(self._tree, asked, 0, 0, len(rows), np.empty(ROWS, np.float32))
         bound.space = Placed(bound.space, blank_asked(self._tree, rows[:0]))
         bound.queries = Placed(bound.queries, asked)
         return bound

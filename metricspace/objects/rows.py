@@ -76,15 +76,7 @@ class Rows(Objects):
         own = self.rows
         width = own.shape[1]
         if own.dtype.kind == "f":
-            given = self._given(data)
-            with np.errstate(over="ignore", under="ignore"):
-                cast = given.astype(own.dtype)
-            if not np.isfinite(cast).all():
-                raise InvalidArgument(
-                    f"numbers up to {np.abs(given).max():.3g} are too large for {own.dtype}, in which the "
-                    "objects are indexed: scale the data, or index them as float64"
-                )
-            given = self.checked(cast)
+            given = self.checked(self._cast(self._given(data)))
         else:
             given = type(self).codes(as_matrix(data, width)).rows
             held = np.iinfo(own.dtype)
@@ -94,6 +86,20 @@ class Rows(Objects):
                     f"given some from {given.min()} to {given.max()}: index them in a wider integer type"
                 )
         return type(self)(np.ascontiguousarray(given, own.dtype))
+
+    def _cast(self, given: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return a copy of further vectors in the type of those held, or say that it is too narrow."""
+        own = self.rows.dtype
+        if given.dtype == own:
+            return given.copy()
+        with np.errstate(over="ignore", under="ignore"):
+            cast = given.astype(own)
+        if not np.isfinite(cast).all():
+            raise InvalidArgument(
+                f"numbers up to {np.abs(given).max():.3g} are too large for {own}, in which the objects are "
+                "indexed: scale the data, or index them as float64"
+            )
+        return cast
 
     def widened(self, data: Any) -> Self:
         if self.rows.dtype.kind != "f":
