@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchmarks.embedded import embedded
 from benchmarks.exact import strings, vectors
 from benchmarks.exact.race import JOBS, SLOW, K
 from benchmarks.report import Result
@@ -26,7 +27,8 @@ def run(small: bool = False) -> Result:
         f"Exact {K}-NN, and ranges within the median distance of the {K}th nearest or the distance given. "
         f"{JOBS} threads each, the median of alternating rounds. Contenders marked † took more than {SLOW} "
         "times as long as the fastest peer for a few queries, and were asked no more. Growth: a query takes "
-        "n to this power, from a quarter of the objects to all.",
+        "n to this power, from a quarter of the objects to all. Learned are "
+        f"{' and '.join(embedded(key).about for key in vectors.LEARNED)}.",
         rows,
         verdicts,
     )

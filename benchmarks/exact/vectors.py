@@ -16,6 +16,7 @@ from benchmarks.exact.race import JOBS, K, Race, growth, timed
 RANGES = 0.7  # of what is wanted of k-NN is wanted of ranges
 SINGLY = 1.5  # times the best peer, one query at a time
 STRUCTURES = ("boxes", "vptree", "linear")
+LEARNED = {"fashion": ("Fashion-MNIST, learned", 8), "omniglot": ("Omniglot, learned", 10)}
 
 Vectors = peers.Vectors
 
@@ -104,10 +105,10 @@ def loads(small: bool) -> Iterator[Load]:
     """Yield the data; generated where the real ones are missing."""
     few = slice(400) if small else slice(None)
     asked = slice(40) if small else slice(10_000)
-    for name, target in (("fashion", 8), ("omniglot", 10)):
-        made = embedded(name)
-        yield Load(made.about, made.vectors[few], made.queries[asked], target, learned=True)
-        if name == "fashion":
+    for key, (name, target) in LEARNED.items():
+        made = embedded(key)
+        yield Load(name, made.vectors[few], made.queries[asked], target, learned=True)
+        if key == "fashion":
             for metric in ("manhattan", "chebyshev"):
                 yield Load(f"{name}, {metric}", made.vectors[few], made.queries[asked], 3, metric)
     rng = np.random.default_rng(0)
