@@ -66,7 +66,7 @@ class Race:
         few = self.queries[:PILOT]
         pilot = {}
         for name, ask in asks.items():
-            ask(few[:2])  # compiles
+            ask(few)  # compiles; two or three would be answered otherwise
             pilot[name] = once(lambda ask=ask: ask(few)) / len(few)
         best = min(pilot[name] for name in self.peers)
         slow = {name for name, seconds in pilot.items() if seconds > SLOW * best}
