@@ -75,8 +75,10 @@ def test_hard_batches_have_both_kinds_of_pairs_and_no_item_twice(sizes, pairs, n
         batches.refresh(vectors)
     for positions in batches.epoch(0):
         assert len(np.unique(positions)) == len(positions)
-        # All negatives may be members of pairs already: then nothing is added.
-        assert 2 * batches.classes <= len(positions) <= 2 * batches.classes * (1 + neighbours)
+        assert len(positions) <= 2 * batches.classes * (1 + neighbours)
+        # Each has its negatives, be they added or members of other pairs.
+        for label in labels[positions[: 2 * batches.classes]]:
+            assert (labels[positions] != label).sum() >= min(neighbours, (labels != label).sum())
         seeds = labels[positions[: 2 * batches.classes]].reshape(-1, 2)
         assert (seeds[:, 0] == seeds[:, 1]).all()
         assert len(np.unique(seeds[:, 0])) == batches.classes == min(pairs, np.sum(np.array(sizes) > 1))
