@@ -46,7 +46,7 @@ from ..construction import Construction
 from ..ids import Positions
 from ..index import BaseIndex
 from ..kernels import Array, called_kernel, kernel
-from ..lanes import by_length_and_end
+from ..lanes import by_length
 from ..laws import Bound, Metric
 from ..objects import Objects, Sequences
 from ..simd.patterns import FAR, TILE
@@ -369,7 +369,7 @@ class PatternTree(BaseIndex):
 
     def _arranged(self, objects: Objects) -> Positions | None:
         assert isinstance(objects, Sequences)
-        return by_length_and_end(objects.starts, objects.codes)
+        return by_length(objects.starts, objects.codes, backwards=True)
 
     def _build(self, construction: Construction) -> tuple[Any, Positions | None]:
         objects, (least, greatest) = construction.bound.objects, self.metric.edits or (1.0, 1.0)

@@ -19,7 +19,7 @@ from ..bounds import Slack
 from ..costs import BLANK, OTHER, EditCosts, Given
 from ..ids import Positions
 from ..kernels import Array, kernel
-from ..lanes import SCRATCH, LaneSpace, by_length_and_end, bytes_in_lanes, in_lanes
+from ..lanes import SCRATCH, LaneSpace, by_length, bytes_in_lanes, in_lanes
 from ..laws import TRIANGLE, Metric, register
 from ..objects import Objects, Sequences, sequences_of
 from ..simd.counts import popcount
@@ -317,7 +317,7 @@ class Levenshtein(Metric):
 
     def arranged(self, objects: Objects) -> Positions | None:
         held = _sequences(objects)
-        return by_length_and_end(held.starts, held.codes)
+        return by_length(held.starts, held.codes)
 
     def scanned(self, objects: Objects) -> Any:
         plain, lanes = self.space(objects), _sequences(objects).derived(_lanes)
