@@ -20,7 +20,7 @@ from .kernels import Array, kernel
 
 # Kinds of question.
 KNN, RANGE, COUNT, BROWSE = 0, 1, 2, 3
-PAIRS = 4  # a range whose objects are wanted in no order, which takes a quarter less time where they are many
+PAIRS = 4  # a range whose objects are wanted in no order
 SIFT = 5  # PAIRS, but what would be measured for the answer alone is only noted in the mask
 BALLS = (RANGE, PAIRS, SIFT)  # answers that hold as many objects as there are
 
@@ -48,7 +48,7 @@ WHOLES = 5
 class Answer(NamedTuple):
     """The state of one query."""
 
-    positions: Array  # max-heap by (distance, position)
+    positions: Array  # max-heap by (distance, position); those of a ball as they were found
     distances: Array
     reals: Array
     wholes: Array
@@ -162,7 +162,7 @@ def offer(answer: Answer, slot: int, d: float) -> None:
         if found + 1 == answer.enough:
             shrink(answer, -np.inf)  # nothing more belongs: let the traversal end
     elif found < room:
-        if answer.kind == PAIRS or answer.kind == SIFT:
+        if answer.kind in BALLS:
             answer.distances[found] = d
             answer.positions[found] = position
         else:
@@ -177,11 +177,11 @@ def offer(answer: Answer, slot: int, d: float) -> None:
 
 @kernel
 def finish(answer: Answer) -> None:
-    """Sort what was kept by (distance, position), if that is wanted, and say whether it is proven exact."""
+    """Say whether what was kept is proven exact, and sort a heap by (distance, position)."""
     # What was passed over cannot change an answer whose radius it lies beyond.
     passed = answer.reals[PASSED]
     answer.wholes[PROVEN] = passed == np.inf or passed > answer.reals[EDGE]
-    if answer.kind == COUNT or answer.kind == PAIRS or answer.kind == SIFT:
+    if answer.kind == COUNT or answer.kind in BALLS:
         return
     for last in range(answer.wholes[FOUND] - 1, 0, -1):
         d = answer.distances[last]

@@ -47,9 +47,11 @@ def radii_of(radius: Any, count: int) -> npt.NDArray[np.float64]:
         raise InvalidArgument(
             f"expected a radius, or one for each of {count} queries, given shape {given.shape}"
         )
-    if not (given >= 0).all():  # NaN is not, either
+    if not (given >= 0 if given.ndim == 0 else (given >= 0).all()):  # NaN is not, either
         raise InvalidArgument(f"expected a radius of at least 0, given {given.min()}")
-    return np.full(count, given)  # a copy: kernels take no read-only arrays
+    radii = np.empty(count)  # a copy: kernels take no read-only arrays
+    radii[:] = given
+    return radii
 
 
 def is_flat(chosen: Any) -> bool:

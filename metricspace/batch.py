@@ -29,11 +29,12 @@ from .arguments import is_flat, radii_of, whole_number
 from .coding import Asked, blank_asked, find_homes
 from .errors import InvalidArgument
 from .ids import Positions
+from .kernels import kinds, machine_code
 from .laws import Bound
 from .objects import Objects
 from .progress import shown
 from .simd.tiles import ROWS, TOGETHER
-from .sorting import Order
+from .sorting import Order, in_order
 from .space import Room
 from .together import CROWDED, Question, give_back, larger, sweep, taken_tray
 from .together import STOP as SWEEP_STOP
@@ -61,6 +62,8 @@ _FEW = 1024  # queries whose homes are found before a thread has begun
 
 
 _NONE = np.zeros(0)
+_NOWHERE, _NO_SLOT = np.zeros(0, np.int64), np.full(1, -1)
+_ALL = np.zeros((1, 0), np.uint8)
 _SPAN = 256  # queries that a worker takes at once
 
 
@@ -116,7 +119,7 @@ class Batch:
     ) -> None:
         self.index, self.kind, self.k = index, kind, k
         self.count = len(asked)
-        self.skips, self.afters = (np.full(1, -1) if slots is None else slots for slots in (skips, afters))
+        self.skips, self.afters = (_NO_SLOT if slots is None else slots for slots in (skips, afters))
         self.radii = radii_of(radius, self.count)
         self.masks = masks_of(index, chosen, self.count)
         if not (isinstance(eps, (int, float, np.number)) and 0 <= eps < np.inf):
@@ -129,20 +132,22 @@ class Batch:
         plain = budget is None and eps == 0 and self.masks.size == 0 and len(reaches) == 0 and measure is None
         together = plain and not alone and enough == _UNLIMITED and kind in (KNN, RANGE, COUNT, PAIRS)
         self.swept: Any = index._swept(self.count) if together else None
+        self.usual = plain and skips is None and afters is None
         bind = index._bind if self.swept is None else index._bind_swept
         measure = measure or Scaled(bind(index._objects, asked))
         self.bound = measure.bound
         whole = self.bound.metric.greatest(self.bound.asked, self.bound.objects) if kind == RANGE else None
-        self.sorted = Order.of(_SPAN, whole, index._ids.count)  # else each answer sorts what it holds
-        nothing = np.zeros(0, np.int64)
+        self.whole_order = Order.of(_SPAN, whole, index._ids.count)
         self.blank = Answer(
-            nothing, np.zeros(0), np.zeros(REALS), nothing, index._order, np.zeros(0, np.uint8),
-            -1, -1, PAIRS if self.sorted else kind, 1.0 + float(eps), limit, enough, reaches, node_reaches,
+            _NOWHERE, _NONE, _NONE, _NOWHERE, index._order, _ALL[0],
+            -1, -1, kind, 1.0 + float(eps), limit, enough, reaches, node_reaches,
             measure.scale, measure.margin, index._slack,
         )  # fmt: skip
         self.wholes: npt.NDArray[np.int64] = np.zeros((self.count, WHOLES), np.int64)
-        self.positions: Positions = np.full(self.count * k, -1, np.int64)
-        self.distances: npt.NDArray[np.float64] = np.full(self.count * k, np.inf)
+        self.positions: Positions = np.empty(self.count * k, np.int64)
+        self.distances: npt.NDArray[np.float64] = np.empty(self.count * k)
+        self.positions.fill(-1)
+        self.distances.fill(np.inf)
         self.workers: list[Worker] = []
         self.sweepers: list[Sweeper] = []
 
@@ -155,6 +160,16 @@ class Batch:
     def dismiss(self, worker: Worker) -> None:
         """Forget a worker and its memory."""
         self.workers.remove(worker)
+
+    def call(self, kernel: Any, *arguments: Any) -> int:
+        """Run a kernel; usual questions go to its machine code, as only metric and queries vary there."""
+        if not self.usual:
+            return kernel(*arguments)
+        known = self.index._machine_code
+        types = kernel, kinds(self.bound.space), kinds(self.bound.queries)
+        if types not in known:
+            known[types] = machine_code(kernel, arguments)
+        return known[types](*arguments)
 
     def run(self, n_jobs: int | None, progress: bool, begin: int = 0, end: int | None = None) -> None:
         """Answer all queries, or those of a part; a range has the results of the last part then."""
@@ -221,7 +236,7 @@ class Batch:
                     break
                 worker.answer(self, first, last)
                 if self.kind in BALLS:
-                    parts[first] = worker.taken()
+                    parts[first] = worker.taken(self, first, last)
             give_back(worker.tray)
 
         with shown(self.index.key, self.count, progress) as show:
@@ -249,6 +264,14 @@ class Batch:
             if room.fault[0]:
                 raise self.bound.complaint(room.fault)
 
+    def arranged(
+        self, found: Positions, positions: Positions, distances: npt.NDArray[np.float64]
+    ) -> tuple[Positions, npt.NDArray[np.float64]]:
+        """Return a copy of what some queries found, in order if that is wanted; what was given is lost."""
+        if self.kind != RANGE:
+            return positions.copy(), distances.copy()
+        return in_order(self.whole_order, np.ascontiguousarray(found), positions, distances)
+
     def _cancel(self) -> None:
         for worker in self.workers:
             worker.desk.wholes[STOP] = 1
@@ -269,7 +292,7 @@ def masks_of(index: Searchable, chosen: Any, count: int) -> npt.NDArray[np.uint8
     """Return which slots a filter admits: a row for all of `count` queries or one each, empty if all are."""
     present = index._present
     if chosen is None:
-        return np.zeros((1, 0), np.uint8) if present is None else present[None]
+        return _ALL if present is None else present[None]
     ids, objects = index._ids, index._ids.count
     given = (
         chosen
@@ -314,10 +337,10 @@ class Worker:
         span = np.array([first, last])
         self.used[0] = 0 if batch.kind in (*BALLS, BROWSE) else first * batch.k
         while True:
-            status = search(
-                batch.index._tree, batch.bound.space, batch.bound.queries, self.room, self.desk, batch.blank,
-                batch.radii, batch.masks, batch.skips, batch.afters, self.positions, self.distances,
-                self.reals, batch.wholes, batch.k, span, self.used,
+            status = batch.call(
+                search, batch.index._tree, batch.bound.space, batch.bound.queries, self.room, self.desk,
+                batch.blank, batch.radii, batch.masks, batch.skips, batch.afters, self.positions,
+                self.distances, self.reals, batch.wholes, batch.k, span, self.used,
             )  # fmt: skip
             if status == MORE_FRONTIER:
                 self.desk = enlarged(self.desk)
@@ -331,9 +354,7 @@ class Worker:
     def taken(self, batch: Batch, first: int, last: int) -> tuple[Positions, npt.NDArray[np.float64]]:
         """Return a copy of what queries `first` to `last` of the batch, the last span, found."""
         positions, distances = self.positions[: self.used[0]], self.distances[: self.used[0]]
-        if batch.sorted:
-            return batch.sorted.applied(batch.wholes[first:last, FOUND], positions, distances)
-        return positions.copy(), distances.copy()
+        return batch.arranged(batch.wholes[first:last, FOUND], positions, distances)
 
     def frontier(self) -> float:
         """Return the least bound of what is waiting."""
@@ -364,8 +385,8 @@ class Sweeper:
                 batch.blank, batch.radii, batch.skips, batch.afters, self.positions, self.distances,
                 batch.wholes, batch.k, self.offset,
             )  # fmt: skip
-            status = sweep(
-                batch.swept, bound.space, bound.queries, self.asked, self.room, ask, span, self.used,
+            status = batch.call(
+                sweep, batch.swept, bound.space, bound.queries, self.asked, self.room, ask, span, self.used,
                 self.tray,
             )  # fmt: skip
             if status != MORE_RESULTS:
@@ -377,6 +398,7 @@ class Sweeper:
                 self.positions = np.concatenate([self.positions, np.empty_like(self.positions)])
                 self.distances = np.concatenate([self.distances, np.empty_like(self.distances)])
 
-    def taken(self) -> tuple[Positions, npt.NDArray[np.float64]]:
-        """Return a copy of what the last span found."""
-        return self.positions[: self.used[0]].copy(), self.distances[: self.used[0]].copy()
+    def taken(self, batch: Batch, first: int, last: int) -> tuple[Positions, npt.NDArray[np.float64]]:
+        """Return a copy of what the queries from one place to another, the last span, found."""
+        positions, distances = self.positions[: self.used[0]], self.distances[: self.used[0]]
+        return batch.arranged(batch.wholes[self.asked.place[first:last], FOUND], positions, distances)

@@ -269,10 +269,12 @@ def blank_asked(tree: Any, rows: npt.NDArray[Any], offset: int = 0) -> Asked:
     padded = count + TOGETHER
     kind = {4: np.int8, 2: np.int16, 1: np.float32}[tree.codes.shape[3]]
     sums = np.float32 if kind is np.float32 else np.int32
+    home = np.empty(count, np.int64)
+    home.fill(UNKNOWN)
     reals, floats = np.zeros((5, padded)), np.zeros((2, padded), np.float32)
     return Asked(
         place=np.arange(offset, offset + count),
-        home=np.full(count, UNKNOWN),
+        home=home,
         rows=centred,
         turned=turned,
         at=np.zeros((padded, tree.boxes.shape[1]), np.float32),

@@ -232,13 +232,14 @@ class BaseIndex(Searchable):
 
     def _forget(self) -> None:
         """Drop what was derived from the objects."""
-        for derived in ("_slots", "_present", "_slack"):
+        for derived in ("_slots", "_present", "_slack", "_machine_code"):
             self.__dict__.pop(derived, None)
         self._recast = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what a pickle holds: not what queries with a metric of their own have left."""
-        return {**self.__dict__, "_recast": None}
+        """Return what a pickle holds: not what queries have left."""
+        kept = {name: value for name, value in self.__dict__.items() if name != "_machine_code"}
+        return {**kept, "_recast": None}
 
     # What is there.
 

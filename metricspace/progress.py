@@ -6,12 +6,17 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 
+def shown(what: str, total: int, wanted: bool) -> contextlib.AbstractContextManager[Callable[[int], None]]:
+    """Show a bar while the block runs, if wanted; gives a function that takes how much is done."""
+    return _bar(what, total) if wanted else contextlib.nullcontext(_ignore)
+
+
+def _ignore(done: int) -> None:
+    pass
+
+
 @contextlib.contextmanager
-def shown(what: str, total: int, wanted: bool) -> Iterator[Callable[[int], None]]:
-    """Show a bar while the block runs, if wanted; yields a function that takes how much is done."""
-    if not wanted:
-        yield lambda done: None
-        return
+def _bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
     from rich.progress import Progress  # only now: it would slow down the import of the package
 
     with Progress(transient=True) as bars:

@@ -93,6 +93,11 @@ class Searchable:
         return slots
 
     @functools.cached_property
+    def _machine_code(self) -> dict[Any, Any]:
+        """The kernels that search this structure, by what tells their types apart; see `Batch.call`."""
+        return {}
+
+    @functools.cached_property
     def _slack(self) -> Slack:
         """How wrong a distance may be; see `Metric.slack`."""
         return self.metric.slack(self._objects)

@@ -1,17 +1,140 @@
-"""Results of many queries, sorted together where distances are whole numbers."""
+"""Results of many queries, brought into order.
+
+Each query's are sorted by (distance, position): those of all queries together digit by digit where distances
+are whole numbers; otherwise those of each are first spread by distance, which takes about the same time for
+each, or merged where distances are too unevenly spread.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from .answer import before
 from .ids import Positions
 from .kernels import Array, kernel
 
 _DIGIT = 11  # bits of a key that a pass sorts by
 _MASK = (1 << _DIGIT) - 1
+
+
+_RUN = 8  # results that are sorted by insertion, to be merged
+_CROWD = 24  # results with nearly the same distance, more of which are not sorted by insertion
+
+
+def in_order(
+    whole: Order | None, found: Positions, positions: Positions, distances: npt.NDArray[np.float64]
+) -> tuple[Positions, npt.NDArray[np.float64]]:
+    """Return the results of queries, each query's by (distance, position); what was given is lost.
+
+    Parameters
+    ----------
+    whole : Order, optional
+        That of whole distances.
+    found : int64, shape (m,)
+        How many results each query has.
+    positions, distances : arrays, shape (total,)
+        Those of the first query, then those of the next.
+    """
+    taken = np.empty_like(positions), np.empty_like(distances)
+    if whole is None:
+        ends = np.empty(found.max(initial=0) + 1, np.int64)
+        _sort_each(found, ends, Results(positions, distances), Results(*taken))
+    else:
+        _sort_whole(whole, found, positions, distances, np.empty(1 << _DIGIT, np.int64), *taken)
+    return taken
+
+
+class Results(NamedTuple):
+    """What was found: arrays beside each other."""
+
+    positions: Array
+    distances: Array
+
+
+@kernel
+def _sort_each(found: Array, ends: Array, given: Results, to: Results) -> None:
+    """Sort the results of each query: spread by distance they nearly are, else they are merged."""
+    start = 0
+    for count in found:
+        stop = start + count
+        if _spread(start, stop, ends, given, to):
+            _insert(to, start, stop)
+        else:
+            _merge(start, stop, given, to)
+        start = stop
+
+
+@kernel
+def _spread(start: int, stop: int, ends: Array, given: Results, to: Results) -> bool:
+    """Copy results into as many parts of their distances' range as there are, if no part is crowded."""
+    low = high = given.distances[start] if start < stop else 0.0
+    for i in range(start, stop):
+        d = given.distances[i]
+        low, high = min(low, d), max(high, d)
+    scale = (stop - start - 1) / (high - low)
+    if not 0 < scale < np.inf:
+        return False
+    ends[: stop - start] = 0
+    for i in range(start, stop):
+        ends[np.int64((given.distances[i] - low) * scale)] += 1
+    most: Any = 0
+    total: Any = start
+    for part in range(stop - start):
+        most = max(most, ends[part])
+        total += ends[part]
+        ends[part] = total
+    if most > _CROWD:
+        return False
+    for i in range(stop - 1, start - 1, -1):
+        part = np.int64((given.distances[i] - low) * scale)
+        ends[part] -= 1
+        put(to, ends[part], given.positions[i], given.distances[i])
+    return True
+
+
+@kernel
+def _insert(held: Results, start: int, stop: int) -> None:
+    """Sort results from one place to another, which should be few or nearly sorted."""
+    for i in range(start + 1, stop):
+        position, d = held.positions[i], held.distances[i]
+        while i > start and before(d, position, held.distances[i - 1], held.positions[i - 1]):
+            put(held, i, held.positions[i - 1], held.distances[i - 1])
+            i -= 1
+        put(held, i, position, d)
+
+
+@kernel
+def _merge(start: int, stop: int, given: Results, to: Results) -> None:
+    """Sort runs by insertion, and merge them by twos."""
+    for run in range(start, stop, _RUN):
+        _insert(given, run, min(run + _RUN, stop))
+    held, free, width = given, to, _RUN
+    while width < stop - start:
+        for left in range(start, stop, 2 * width):
+            i, right = left, min(left + width, stop)
+            j, end = right, min(right + width, stop)
+            for k in range(left, end):
+                if j == end or (
+                    i < right
+                    and before(held.distances[i], held.positions[i], held.distances[j], held.positions[j])
+                ):
+                    put(free, k, held.positions[i], held.distances[i])
+                    i += 1
+                else:
+                    put(free, k, held.positions[j], held.distances[j])
+                    j += 1
+        held, free, width = free, held, 2 * width
+    for i in range(start, stop):
+        put(to, i, held.positions[i], held.distances[i])
+
+
+@kernel
+def put(results: Results, i: int, position: int, d: float) -> None:
+    """Write a result."""
+    results.positions[i], results.distances[i] = position, d
 
 
 class Order(NamedTuple):
@@ -32,17 +155,9 @@ class Order(NamedTuple):
         order = cls(*(int(number).bit_length() for number in (queries, greatest, objects)))
         return order if sum(order) < 64 else None
 
-    def applied(
-        self, found: Positions, positions: Positions, distances: npt.NDArray[np.float64]
-    ) -> tuple[Positions, npt.NDArray[np.float64]]:
-        """Return results in order; what was given is lost. `found` is how many there are of each query."""
-        taken = np.empty_like(positions), np.empty_like(distances)
-        _sort(self, found, positions, distances, np.empty(1 << _DIGIT, np.int64), *taken)
-        return taken
-
 
 @kernel
-def _sort(
+def _sort_whole(
     order: Order,
     found: Array,
     positions: Array,

@@ -13,7 +13,6 @@ import metricspace as ms
 from metricspace import errors, unions
 from metricspace.simd import patterns
 from metricspace.simd.vectors import VECTORS
-from metricspace.sorting import Order
 from tests import naive
 
 MANY = "".join(map(chr, range(0x4E00, 0x4E00 + 3000)))
@@ -230,20 +229,6 @@ assert (tree.range(words[:20], 9).positions == scan.range(words[:20], 9).positio
 """
     given = {**os.environ, **setting}
     subprocess.run([sys.executable, "-c", code], env=given, check=True)
-
-
-def test_whole_distances_are_sorted():
-    random = np.random.default_rng(17)
-    found = random.integers(0, 50, 256)
-    positions = random.integers(0, 10**6, found.sum())
-    distances = random.integers(0, 300, found.sum()).astype(float)
-    order = Order.of(256, 300, 10**6)
-    expected = np.lexsort((positions, distances, np.repeat(np.arange(256), found)))
-    ours = order.applied(found, positions.copy(), distances.copy())
-    assert (ours[0] == positions[expected]).all()
-    assert (ours[1] == distances[expected]).all()
-    assert Order.of(256, None, 5) is None
-    assert Order.of(256, 2**40, 2**30) is None
 
 
 @pytest.mark.skipif(not VECTORS, reason="the plain twins stand in for the primitives")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -215,8 +216,9 @@ def finite(matrix: npt.NDArray[Any], allow_empty: bool = False) -> npt.NDArray[A
         matrix = matrix.astype(np.float64)
     matrix = np.ascontiguousarray(matrix, matrix.dtype.newbyteorder("="))
     if matrix.size:
-        low, high = float(matrix.min()), float(matrix.max())  # NaN and infinity both show here
-        if not (np.isfinite(low) and np.isfinite(high)):
+        # NaN and infinity both show in these; as ufuncs they take a third of the methods' time for one row.
+        low, high = float(np.minimum.reduce(matrix, axis=None)), float(np.maximum.reduce(matrix, axis=None))
+        if not (math.isfinite(low) and math.isfinite(high)):
             row = int(np.flatnonzero(~np.isfinite(matrix).all(axis=1))[0])
             raise InvalidArgument(
                 f"expected finite numbers, given NaN or infinity in row {row}: remove or fill such rows"
