@@ -34,7 +34,7 @@ from .laws import Bound
 from .objects import Objects
 from .progress import shown
 from .simd.tiles import ROWS, TOGETHER
-from .sorting import Order, in_order
+from .sorting import Order, Results, distribute, in_order
 from .space import Room
 from .together import CROWDED, Question, give_back, larger, sweep, taken_tray
 from .together import STOP as SWEEP_STOP
@@ -64,7 +64,8 @@ _FEW = 1024  # queries whose homes are found before a thread has begun
 _NONE = np.zeros(0)
 _NOWHERE, _NO_SLOT = np.zeros(0, np.int64), np.full(1, -1)
 _ALL = np.zeros((1, 0), np.uint8)
-_SPAN = 256  # queries that a worker takes at once
+_SPAN = 256  # queries that a thread takes at once
+_LEAST = 64  # so many at least where they go together, if there are many
 
 
 class Scaled(NamedTuple):
@@ -148,8 +149,7 @@ class Batch:
         self.distances: npt.NDArray[np.float64] = np.empty(self.count * k)
         self.positions.fill(-1)
         self.distances.fill(np.inf)
-        self.workers: list[Worker] = []
-        self.sweepers: list[Sweeper] = []
+        self.workers: list[Memory] = []
 
     def worker(self, positions: Positions, distances: npt.NDArray[np.float64]) -> Worker:
         """Return a worker that writes into these buffers."""
@@ -157,7 +157,7 @@ class Batch:
         self.workers.append(made)
         return made
 
-    def dismiss(self, worker: Worker) -> None:
+    def dismiss(self, worker: Memory) -> None:
         """Forget a worker and its memory."""
         self.workers.remove(worker)
 
@@ -173,37 +173,24 @@ class Batch:
 
     def run(self, n_jobs: int | None, progress: bool, begin: int = 0, end: int | None = None) -> None:
         """Answer all queries, or those of a part; a range has the results of the last part then."""
-        self.workers, self.sweepers = [], []
+        self.workers = []
         end = self.count if end is None else end
         jobs = threads.jobs(n_jobs) if self.bound.native else 1
         if self.swept is not None:
             self._run_together(jobs, progress, begin, end)
             return
         size = max(1, min(_SPAN, -(-(end - begin) // (4 * jobs))))
-        spans = [(first, min(first + size, end)) for first in range(begin, end, size)]
-        waiting = spans[::-1]
-        parts: dict[int, tuple[Positions, npt.NDArray[np.float64]]] = {}
 
-        def work() -> None:
+        def make() -> Worker:
             if self.kind in BALLS:
-                worker = self.worker(np.zeros(1024, np.int64), np.zeros(1024))
-            else:
-                worker = self.worker(self.positions, self.distances)
-            while waiting and not worker.stopped:
-                try:
-                    first, last = waiting.pop()
-                except IndexError:  # another worker was quicker
-                    break
-                worker.answer(self, first, last)
-                if self.kind in BALLS:
-                    parts[first] = worker.taken(self, first, last)
+                return Worker(self, np.zeros(1024, np.int64), np.zeros(1024))
+            return Worker(self, self.positions, self.distances)
 
-        with shown(self.index.key, self.count, progress) as show:
-            done: Callable[[], None] | None = (lambda: show(end - size * len(waiting))) if progress else None
-            self.drive([work] * min(jobs, len(spans)), done)
-        if self.kind in BALLS and parts:
-            self.positions = np.concatenate([parts[first][0] for first, _ in spans])
-            self.distances = np.concatenate([parts[first][1] for first, _ in spans])
+        spans = spans_of(begin, end, size)
+        parts = self._answered(spans, make, jobs, progress)
+        if parts:
+            self.positions = np.concatenate([part.positions for part in parts])
+            self.distances = np.concatenate([part.distances for part in parts])
 
     def _run_together(self, jobs: int, progress: bool, begin: int, end: int) -> None:
         """Answer the queries of a part, several at a time, in the order of the blocks that they are near."""
@@ -211,48 +198,53 @@ class Batch:
         few = max(MOST_KEPT // max(self.k, 1), TOGETHER)  # so that their neighbours fit in memory
         members = max(min(self.swept.together, count, few), 1)
         asked = blank_asked(self.swept, self.index._vectors(self.bound.asked)[begin:end], begin)
-        size = max(-(-count // (4 * jobs * members)), 1) * members  # a call takes as long as some queries
-        size = min(size, max(LONGEST // members, 1) * members)
-        spans = [(first, min(first + size, count)) for first in range(0, count, size)]
         if count > members:  # in the order of their homes
-            bounds = [np.empty(ROWS, np.float32) for _ in spans]
             seek = functools.partial(find_homes, self.swept, asked)
-            if jobs == 1 or count <= _FEW:
-                seek(0, count, bounds[0])
-            else:
-                self.drive([functools.partial(seek, *span, own) for span, own in zip(spans, bounds)], None)
+            shares = spans_of(0, count, count if jobs == 1 or count <= _FEW else -(-count // jobs))
+            bounds = [np.empty(ROWS, np.float32) for _ in shares]
+            self.drive([functools.partial(seek, *share, own) for share, own in zip(shares, bounds)], None)
             order = np.argsort(asked.home, kind="stable")
             asked.home[:], asked.place[:] = asked.home[order], order + begin
+        # Queries of a span are near each other, and some spans find far more than others.
+        size = max(-(-count // (64 * jobs)), min(-(-count // (4 * jobs)), _LEAST))
+        spans = spans_of(0, count, -(-min(size, LONGEST) // members) * members)
+        parts = self._answered(spans, lambda: Sweeper(self, asked, members, begin), jobs, progress)
+        if parts:  # from the order in which they went to that in which they were asked
+            found = self.wholes[begin:end, FOUND]
+            starts = np.cumsum(found) - found
+            total = int(found.sum())
+            self.positions, self.distances = np.empty(total, np.int64), np.empty(total)
+            for (first, last), part in zip(spans, parts):
+                places = asked.place[first:last] - begin
+                distribute(places, found, starts, part, Results(self.positions, self.distances))
+
+    def _answered(
+        self, spans: list[tuple[int, int]], make: Callable[[], Memory], jobs: int, progress: bool
+    ) -> list[Results]:
+        """Share out spans of queries among threads; return what each span found, if that is not in place."""
         waiting = spans[::-1]
-        parts: dict[int, tuple[Positions, npt.NDArray[np.float64]]] = {}
+        parts: dict[int, Results] = {}
+        end = spans[-1][1] if spans else 0
 
         def work() -> None:
-            worker = Sweeper(self, asked, members, begin)
-            self.sweepers.append(worker)
-            while waiting and not worker.stopped:
+            memory = make()
+            self.workers.append(memory)
+            while waiting and not memory.stopped:
                 try:
                     first, last = waiting.pop()
-                except IndexError:  # another worker was quicker
+                except IndexError:  # another thread was quicker
                     break
-                worker.answer(self, first, last)
+                memory.answer(self, first, last)
                 if self.kind in BALLS:
-                    parts[first] = worker.taken(self, first, last)
-            give_back(worker.tray)
+                    parts[first] = memory.taken(self, first, last)
+            memory.leave()
+
+        def reached() -> int:
+            return next((first for first, _ in reversed(waiting)), end)
 
         with shown(self.index.key, self.count, progress) as show:
-            done: Callable[[], None] | None = (lambda: show(end - size * len(waiting))) if progress else None
-            self.drive([work] * min(jobs, len(spans)), done)
-        if self.kind in BALLS and parts:
-            positions = np.concatenate([parts[first][0] for first, _ in spans])
-            distances = np.concatenate([parts[first][1] for first, _ in spans])
-            # From the order in which they went to that in which they were asked.
-            found = self.wholes[asked.place, FOUND]
-            starts = np.cumsum(found) - found
-            places = np.empty(count, np.int64)
-            places[asked.place - begin] = np.arange(count)
-            found, starts = found[places], starts[places]
-            gathered = np.repeat(starts - (np.cumsum(found) - found), found) + np.arange(len(positions))
-            self.positions, self.distances = positions[gathered], distances[gathered]
+            self.drive([work] * min(jobs, len(spans)), (lambda: show(reached())) if progress else None)
+        return [parts[first] for first, _ in spans if first in parts]
 
     def drive(self, tasks: list[Callable[[], None]], tick: Callable[[], None] | None) -> None:
         """Run tasks to the end, here if they are few and cannot run long, and raise what went wrong."""
@@ -260,23 +252,19 @@ class Batch:
             tasks[0]()
         else:
             threads.run(tasks, self._cancel, tick)
-        for room in [worker.room for worker in self.workers] + [each.room for each in self.sweepers]:
-            if room.fault[0]:
-                raise self.bound.complaint(room.fault)
+        for memory in self.workers:
+            if memory.room.fault[0]:
+                raise self.bound.complaint(memory.room.fault)
 
-    def arranged(
-        self, found: Positions, positions: Positions, distances: npt.NDArray[np.float64]
-    ) -> tuple[Positions, npt.NDArray[np.float64]]:
+    def arranged(self, found: Positions, positions: Positions, distances: npt.NDArray[np.float64]) -> Results:
         """Return a copy of what some queries found, in order if that is wanted; what was given is lost."""
         if self.kind != RANGE:
-            return positions.copy(), distances.copy()
+            return Results(positions.copy(), distances.copy())
         return in_order(self.whole_order, np.ascontiguousarray(found), positions, distances)
 
     def _cancel(self) -> None:
-        for worker in self.workers:
-            worker.desk.wholes[STOP] = 1
-        for sweeper in self.sweepers:
-            sweeper.tray.sizes[SWEEP_STOP] = 1
+        for memory in self.workers:
+            memory.cancel()
 
     def costs(self, part: slice = slice(None)) -> dict[str, Any]:
         """Return the columns that every result has."""
@@ -319,21 +307,62 @@ def masks_of(index: Searchable, chosen: Any, count: int) -> npt.NDArray[np.uint8
     return by_slot if present is None else by_slot & present
 
 
-class Worker:
-    """One thread's memory, enlarged whenever a kernel asks for more."""
+def spans_of(begin: int, end: int, size: int) -> list[tuple[int, int]]:
+    """Return where spans of some size begin and end."""
+    return [(first, min(first + size, end)) for first in range(begin, end, size)]
+
+
+class Memory:
+    """What one thread has to itself, enlarged whenever a kernel asks for more.
+
+    Not the batch, which keeps it: a circle would hold all results until garbage is collected.
+    """
+
+    room: Room
+    positions: Positions
+    distances: npt.NDArray[np.float64]
+    stopped = False
 
     def __init__(self, batch: Batch, positions: Positions, distances: npt.NDArray[np.float64]) -> None:
-        # Not the batch, which keeps it: a circle would hold all results until garbage is collected.
-        self.desk: Desk = batch.index._desk()
-        self.desk.wholes[ORDER] = batch.order
-        self.room: Room = batch.bound.room()
-        self.positions, self.distances = positions, distances
-        self.reals = np.zeros(REALS)
+        self.room, self.positions, self.distances = batch.bound.room(), positions, distances
         self.used = np.zeros(1, np.int64)
-        self.stopped = False
 
     def answer(self, batch: Batch, first: int, last: int) -> None:
-        """Answer queries `first` to `last` of the batch."""
+        """Answer some queries of the batch, in the order in which they go."""
+        raise NotImplementedError
+
+    def cancel(self) -> None:
+        """Let a kernel that runs come to an end."""
+        raise NotImplementedError
+
+    def leave(self) -> None:
+        """Give back what others can use."""
+
+    def more_results(self) -> None:
+        """Have room for twice as many."""
+        self.positions = np.concatenate([self.positions, np.empty_like(self.positions)])
+        self.distances = np.concatenate([self.distances, np.empty_like(self.distances)])
+
+    def taken(self, batch: Batch, first: int, last: int) -> Results:
+        """Return a copy of what the queries from one place to another, the last span, found."""
+        found = batch.wholes[self._numbers(first, last), FOUND]
+        return batch.arranged(found, self.positions[: self.used[0]], self.distances[: self.used[0]])
+
+    def _numbers(self, first: int, last: int) -> Any:
+        """Return which queries go from one place to another."""
+        return slice(first, last)
+
+
+class Worker(Memory):
+    """One thread's memory for queries that go by themselves."""
+
+    def __init__(self, batch: Batch, positions: Positions, distances: npt.NDArray[np.float64]) -> None:
+        super().__init__(batch, positions, distances)
+        self.desk: Desk = batch.index._desk()
+        self.desk.wholes[ORDER] = batch.order
+        self.reals = np.zeros(REALS)
+
+    def answer(self, batch: Batch, first: int, last: int) -> None:
         span = np.array([first, last])
         self.used[0] = 0 if batch.kind in (*BALLS, BROWSE) else first * batch.k
         while True:
@@ -345,38 +374,34 @@ class Worker:
             if status == MORE_FRONTIER:
                 self.desk = enlarged(self.desk)
             elif status == MORE_RESULTS:
-                self.positions = np.concatenate([self.positions, np.empty_like(self.positions)])
-                self.distances = np.concatenate([self.distances, np.empty_like(self.distances)])
+                self.more_results()
             else:
                 self.stopped = status == STOPPED
                 return
 
-    def taken(self, batch: Batch, first: int, last: int) -> tuple[Positions, npt.NDArray[np.float64]]:
-        """Return a copy of what queries `first` to `last` of the batch, the last span, found."""
-        positions, distances = self.positions[: self.used[0]], self.distances[: self.used[0]]
-        return batch.arranged(batch.wholes[first:last, FOUND], positions, distances)
+    def cancel(self) -> None:
+        self.desk.wholes[STOP] = 1
 
     def frontier(self) -> float:
         """Return the least bound of what is waiting."""
         return float(self.desk.keys[0]) if self.desk.wholes[SIZE] else np.inf
 
 
-class Sweeper:
+class Sweeper(Memory):
     """One thread's memory for queries that go together."""
 
     def __init__(self, batch: Batch, asked: Asked, members: int, offset: int) -> None:
-        self.asked, self.offset = asked, offset  # and not the batch, as a worker
-        self.room: Room = batch.bound.room()
-        self.tray = taken_tray(members, batch.k)
         nothing = 1024 if batch.kind in BALLS else 0
         own = batch.kind == KNN
-        self.positions = batch.positions if own else np.zeros(nothing, np.int64)
-        self.distances = batch.distances if own else np.zeros(nothing)
-        self.used = np.zeros(1, np.int64)
-        self.stopped = False
+        super().__init__(
+            batch,
+            batch.positions if own else np.zeros(nothing, np.int64),
+            batch.distances if own else np.zeros(nothing),
+        )
+        self.asked, self.offset = asked, offset
+        self.tray = taken_tray(members, batch.k)
 
     def answer(self, batch: Batch, first: int, last: int) -> None:
-        """Answer the queries of a batch from one place to another, in the order in which they go."""
         bound = batch.bound
         span = np.array([first, last])
         self.used[0] = 0
@@ -395,10 +420,13 @@ class Sweeper:
             if self.tray.sizes[CROWDED]:
                 self.tray = larger(self.tray)
             else:
-                self.positions = np.concatenate([self.positions, np.empty_like(self.positions)])
-                self.distances = np.concatenate([self.distances, np.empty_like(self.distances)])
+                self.more_results()
 
-    def taken(self, batch: Batch, first: int, last: int) -> tuple[Positions, npt.NDArray[np.float64]]:
-        """Return a copy of what the queries from one place to another, the last span, found."""
-        positions, distances = self.positions[: self.used[0]], self.distances[: self.used[0]]
-        return batch.arranged(batch.wholes[self.asked.place[first:last], FOUND], positions, distances)
+    def cancel(self) -> None:
+        self.tray.sizes[SWEEP_STOP] = 1
+
+    def leave(self) -> None:
+        give_back(self.tray)
+
+    def _numbers(self, first: int, last: int) -> Any:
+        return self.asked.place[first:last]

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from .anatomy import Anatomy, Explanation
 from .answer import COST, COUNT, FOUND, KNN, RANGE
 from .arguments import radii_of, whole_number
-from .batch import Batch
+from .batch import Batch, Worker
 from .bounds import Slack
 from .browsing import Browser, Merged, browsers
 from .errors import InvalidArgument
@@ -355,7 +355,9 @@ class Searchable:
         else:
             batch = Batch(self, asked, RANGE, 0, radius, alone=True)
         batch.run(1, False)
-        return Explanation.of(self.n_objects, int(batch.wholes[0, COST]), batch.workers[0].desk)
+        (worker,) = batch.workers
+        assert isinstance(worker, Worker)
+        return Explanation.of(self.n_objects, int(batch.wholes[0, COST]), worker.desk)
 
     # Several queries at once.
 

@@ -24,9 +24,16 @@ _RUN = 8  # results that are sorted by insertion, to be merged
 _CROWD = 24  # results with nearly the same distance, more of which are not sorted by insertion
 
 
+class Results(NamedTuple):
+    """What was found: arrays beside each other."""
+
+    positions: Array
+    distances: Array
+
+
 def in_order(
     whole: Order | None, found: Positions, positions: Positions, distances: npt.NDArray[np.float64]
-) -> tuple[Positions, npt.NDArray[np.float64]]:
+) -> Results:
     """Return the results of queries, each query's by (distance, position); what was given is lost.
 
     Parameters
@@ -38,20 +45,13 @@ def in_order(
     positions, distances : arrays, shape (total,)
         Those of the first query, then those of the next.
     """
-    taken = np.empty_like(positions), np.empty_like(distances)
+    taken = Results(np.empty_like(positions), np.empty_like(distances))
     if whole is None:
         ends = np.empty(found.max(initial=0) + 1, np.int64)
-        _sort_each(found, ends, Results(positions, distances), Results(*taken))
+        _sort_each(found, ends, Results(positions, distances), taken)
     else:
         _sort_whole(whole, found, positions, distances, np.empty(1 << _DIGIT, np.int64), *taken)
     return taken
-
-
-class Results(NamedTuple):
-    """What was found: arrays beside each other."""
-
-    positions: Array
-    distances: Array
 
 
 @kernel
@@ -82,10 +82,10 @@ def _spread(start: int, stop: int, ends: Array, given: Results, to: Results) -> 
         ends[np.int64((given.distances[i] - low) * scale)] += 1
     most: Any = 0
     total: Any = start
-    for part in range(stop - start):
-        most = max(most, ends[part])
-        total += ends[part]
-        ends[part] = total
+    for k in range(stop - start):
+        most = max(most, ends[k])
+        total += ends[k]
+        ends[k] = total
     if most > _CROWD:
         return False
     for i in range(stop - 1, start - 1, -1):
@@ -129,6 +129,16 @@ def _merge(start: int, stop: int, given: Results, to: Results) -> None:
         held, free, width = free, held, 2 * width
     for i in range(start, stop):
         put(to, i, held.positions[i], held.distances[i])
+
+
+@kernel
+def distribute(places: Array, found: Array, starts: Array, given: Results, to: Results) -> None:
+    """Write the results of some queries, which follow one another, to where those of each query begin."""
+    i = 0
+    for query in places:
+        for k in range(found[query]):
+            put(to, starts[query] + k, given.positions[i + k], given.distances[i + k])
+        i += found[query]
 
 
 @kernel
