@@ -4,9 +4,9 @@ Idea
     Distances do not change when vectors are centred and turned. In the principal axes a few coordinates hold
     most of a distance, and the length of all that is left over, as one more coordinate, bounds the rest: the
     distance of such rows is at most that of the vectors. Rows are rounded to whole numbers, and how far that
-    moves a row is measured, not estimated: the greatest such `error` of each block is kept, and every bound
-    gives way by it. Queries are turned in float32, whose rounding has a bound (Higham, Accuracy and Stability
-    of Numerical Algorithms, section 3.1), and rounded likewise.
+    moves a row is measured, not estimated: every bound gives way by the greatest such `error`. Queries are
+    turned in float32, whose rounding has a bound (Higham, Accuracy and Stability of Numerical Algorithms,
+    section 3.1), and rounded likewise.
 
     Norms other than L2 change when vectors are turned. Then the axes are columns of the vectors themselves,
     those that vary most, and differences are compared instead of products.
@@ -113,13 +113,13 @@ def _(tree: Any, at: Array, bounds: Array) -> int:
 
 
 @kernel
-def encode_rows(how: int, rows: Array, first: int, step: float, noise: Array, codes: Array, norms: Array,
-                error: Array) -> None:  # fmt: skip
-    """Write the codes of rows of coordinates, from a block on; ``step`` is that of whole numbers, else 0.
+def encode_rows(how: int, rows: Array, first: int, step: float, noise: Array, codes: Array,
+                norms: Array) -> float:  # fmt: skip
+    """Write the codes of rows of coordinates, from a block on, and return how wrong the worst of them is.
 
-    ``noise`` is how wrong each row's coordinates are already.
+    ``step`` is that of whole numbers, else 0; ``noise`` is how wrong each row's coordinates are already.
     """
-    each = codes.shape[3]
+    each, worst = codes.shape[3], 0.0
     for i in range(rows.shape[0]):
         block, j = first + i // ROWS, i % ROWS
         wrong, square = 0.0, 0.0
@@ -143,7 +143,8 @@ def encode_rows(how: int, rows: Array, first: int, step: float, noise: Array, co
         norms[block, j] = square
         if how == SQUARES:
             wrong = np.sqrt(wrong)
-        error[block] = max(error[block], np.float64(wrong * (1 + 1e-6) + noise[i]))
+        worst = max(worst, np.float64(wrong * (1 + 1e-6) + noise[i]))
+    return worst
 
 
 # --- codes of queries --------------------------------------------------------------------------------

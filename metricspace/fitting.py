@@ -340,7 +340,7 @@ class Coded(NamedTuple):
     middle: float
     codes: npt.NDArray[Any]
     norms: npt.NDArray[np.float32]
-    error: Reals
+    error: float
     partial: npt.NDArray[np.float32]
 
 
@@ -366,13 +366,14 @@ def coded(layout: Layout, rows: npt.NDArray[Any], order: Positions) -> Coded:
     blocks, steps = -(-count // ROWS), -(-(layout.coded + layout.rest) // each)
     kind = {4: np.uint8, 2: np.int16, 1: np.float32}[each]
     codes = np.full((blocks, steps, ROWS, each), OFFSET if each == 4 else 0, kind)
-    norms, error = np.zeros((blocks, ROWS), np.float32), np.zeros(blocks)
+    norms, error = np.zeros((blocks, ROWS), np.float32), 0.0
     partial = np.zeros((count, layout.partial), np.float32)
     for part in chunks(count, width + layout.axes.shape[1]):
         found, rest, noise = coordinates(layout, rows[order[part]])
         partial[part] = found[:, own.stop :]
         kept = np.hstack([found[:, own], (rest - middle)[:, None]]) if layout.rest else found[:, own].copy()
-        encode_rows(layout.how, kept, part.start // ROWS, step, noise, codes, norms, error)
+        worst = encode_rows(layout.how, kept, part.start // ROWS, step, noise, codes, norms)
+        error = max(error, worst)
     return Coded(step, middle, codes, norms, error, partial)
 
 
@@ -435,7 +436,7 @@ class Flat(NamedTuple):
     boxes: Array
     codes: Array
     norms: Array
-    error: Array
+    error: float
     partial: Array
 
 
@@ -460,12 +461,13 @@ def flattened(space: Any, rows: npt.NDArray[Any]) -> Flat:
     )
     blocks = -(-count // ROWS)
     codes = np.zeros((blocks, width, ROWS, 1), np.float32)
-    norms, error = np.zeros((blocks, ROWS), np.float32), np.zeros(blocks)
+    norms, error = np.zeros((blocks, ROWS), np.float32), 0.0
     for part in chunks(count, width):
         here = np.empty(rows[part].shape)
         centre(rows[part], plane.mean, plane.scale, here)
         noise = 2.0**-50 * np.abs(here).sum(axis=1)
-        encode_rows(plane.how, here, part.start // ROWS, 0.0, noise, codes, norms, error)
+        worst = encode_rows(plane.how, here, part.start // ROWS, 0.0, noise, codes, norms)
+        error = max(error, worst)
     radius = float(np.sqrt(norms.max(initial=0.0))) * (1 + 1e-6)
     return Flat(
         count, plane.how, plane.gram, True, SCANNING, width, False, plane.scale, 1.0, plane.sphere, 0.0, 0.0,

@@ -53,6 +53,7 @@ from .simd.tiles import (
     rows_by_squares,
     tile_of_one,
     tile_of_six,
+    tile_values,
     values_within,
 )
 from .space import Room, estimate_within, fetch, prepare, settle
@@ -72,13 +73,17 @@ class Tray(NamedTuple):
     reals: Array  # as of `Answer`
     admit: Array  # estimates up to this may belong
     reach: Array  # the same as the codes measure
+    limit: Array  # float32: what a tile compares with, that nothing within reach is lost
+    skip: Array  # as of `Answer`
+    after: Array
+    looked: Array  # how many codes were compared
     kept: Array  # (members, k): the least estimates so far, a heap with the greatest on top
     filled: Array
     first: Array  # blocks that are looked at first
     last: Array
     near: Array  # float32 (blocks, 64): distances of their objects, for one member
     cut: Array  # which of these are measured: those beyond one and up to another
-    limits: Array  # float32
+    limits: Array  # float32: limits of those who need a block
     masks: Array
     boxes: Array  # which children of a node each member needs
     bounds: Array  # float32 (64,)
@@ -102,6 +107,10 @@ def make_tray(members: int, k: int, pool: int, nodes: int) -> Tray:
         reals=np.zeros((members, REALS)),
         admit=np.zeros(members),
         reach=np.zeros(members),
+        limit=np.zeros(members, np.float32),
+        skip=np.zeros(members, np.int64),
+        after=np.zeros(members, np.int64),
+        looked=np.zeros(members, np.int64),
         kept=np.zeros((members, max(k, 1))),
         filled=np.zeros(members, np.int64),
         first=np.zeros(members, np.int64),
@@ -216,16 +225,27 @@ def reach_in_codes(tree: Any, d: float) -> float:
 
 
 @kernel
-def tighten(tree: Any, tray: Tray, r: int, admit: float) -> None:
+def admit(tree: Any, asked: Asked, first: int, r: int, estimate: float, tray: Tray) -> None:
     """Admit a member nothing beyond an estimate."""
-    if admit < tray.admit[r]:
-        tray.admit[r] = admit
-        tray.reach[r] = reach_in_codes(tree, admit)
+    j, reach = first + r, reach_in_codes(tree, estimate)
+    tray.admit[r], tray.reach[r] = estimate, reach
+    reach += asked.blur[j] + tree.error
+    if tree.how == SQUARES:
+        reach *= reach
+    reach *= 1 + (tree.codes.shape[1] + 32) * 2.0**-23  # sums of so many terms in float32
+    tray.limit[r] = np.float32(reach - asked.square[j] + asked.slack[j] if tree.gram else reach)
+
+
+@kernel
+def tighten(tree: Any, asked: Asked, first: int, r: int, estimate: float, tray: Tray) -> None:
+    """Admit a member nothing beyond an estimate, if that is less than before."""
+    if estimate < tray.admit[r]:
+        admit(tree, asked, first, r, estimate, tray)
 
 
 @kernel
 def visit(tree: Any, space: Any, block: int, needed: Any, at_home: bool, asked: Asked, first: int,
-          ask: Question, tray: Tray) -> None:  # fmt: skip
+          tray: Tray) -> None:  # fmt: skip
     """Look at a block for the members that need it; what may belong to them waits."""
     start, stop = block * ROWS, min((block + 1) * ROWS, tree.objects)
     inside = ALL >> np.uint64(ROWS - (stop - start))
@@ -234,41 +254,28 @@ def visit(tree: Any, space: Any, block: int, needed: Any, at_home: bool, asked: 
         if group == np.uint64(0):
             continue
         count = min(TOGETHER, tray.head.shape[0] - lead)
-        for i in range(count):
-            r = lead + i
-            j = first + r
-            tray.limits[r] = -np.inf
-            if (group >> np.uint64(i)) & np.uint64(1) == np.uint64(0):
-                continue
-            if at_home:
-                near, most = tray.near[block - tray.first[r]], tray.cut[1]
-                if most < 0.0:  # what is left of it, now that there is a threshold
-                    reach = tray.reach[r] + asked.blur[j] + tree.error[block]
-                    most = np.float32(tray.admit[r] * (1 + 1e-6))
-                    if not tree.gram:
-                        most = limit_of(tree, reach, 0.0, 0.0)
-                tray.masks[i] = values_within(near, most) & ~values_within(near, tray.cut[0])
-                continue
-            q = asked.place[j]
-            after = ask.afters[min(q, ask.afters.shape[0] - 1)]
-            if stop - 1 > after and not tray.first[r] <= block < tray.last[r]:
-                reach = tray.reach[r] + asked.blur[j] + tree.error[block]
-                tray.limits[r] = limit_of(tree, reach, asked.square[j], asked.slack[j])
-                ask.wholes[q, COST if tree.measured else BOUNDS] += stop - max(start, after + 1)
-        if not at_home:
+        if at_home:  # those within the one and not within the other
+            for i in range(count):
+                r = lead + i
+                if (group >> np.uint64(i)) & np.uint64(1) != np.uint64(0):
+                    # What is left of it, now that there is a threshold, or else the nearest.
+                    near = tray.near[block - tray.first[r]]
+                    most = tray.limit[r] if tray.cut[1] == -np.inf else tray.cut[1]
+                    tray.masks[i] = values_within(near, most) & ~values_within(near, tray.cut[0])
+        else:
+            limits, limit, after = tray.limits[lead:], tray.limit[lead:], tray.after[lead:]
+            home, behind, looked = tray.first[lead:], tray.last[lead:], tray.looked[lead:]
+            for i in range(count):
+                wanted = (group >> np.uint64(i)) & np.uint64(1) != np.uint64(0)
+                if wanted and stop - 1 > after[i] and not home[i] <= block < behind[i]:
+                    limits[i] = limit[i]
+                    looked[i] += stop - max(start, after[i] + 1)
+                else:
+                    limits[i] = -np.inf
             compare(tree, block, asked, first, lead, count, tray)
         for i in range(count):
             if (group >> np.uint64(i)) & np.uint64(1) != np.uint64(0):
                 let_wait(tree, space, start, tray.masks[i] & inside, lead + i, tray)
-
-
-@kernel
-def limit_of(tree: Any, reach: float, square: float, slack: float) -> Any:
-    """Return what a tile compares with, so that nothing within `reach` is lost."""
-    if tree.how == SQUARES:
-        reach *= reach
-    reach *= 1 + (tree.codes.shape[1] + 32) * 2.0**-23  # sums of so many terms in float32
-    return np.float32(reach - square + slack) if tree.gram else np.float32(reach)
 
 
 @kernel
@@ -317,9 +324,9 @@ def let_wait(tree: Any, space: Any, start: int, mask: Any, r: int, tray: Tray) -
 
 
 @kernel
-def refine(tree: Any, space: Any, queries: Any, asked: Asked, first: int, known: bool, room: Room,
-           ask: Question, tray: Tray) -> None:  # fmt: skip
-    """Estimate what waits; what is `known` already is not counted again."""
+def refine(tree: Any, space: Any, queries: Any, asked: Asked, first: int, room: Room, ask: Question,
+           tray: Tray) -> None:  # fmt: skip
+    """Estimate what waits."""
     count, left = tray.sizes[WAIT], 0
     tray.sizes[WAIT] = 0
     if tree.partial.shape[1] > 0:
@@ -334,19 +341,17 @@ def refine(tree: Any, space: Any, queries: Any, asked: Asked, first: int, known:
         count = left
     for z in range(count):
         r, slot = tray.members[z], tray.slots[z]
-        consider_now(tree, space, queries, asked, first, r, slot, known, room, ask, tray)
+        consider_now(tree, space, queries, asked, first, r, slot, room, ask, tray)
 
 
 @kernel
 def consider_now(tree: Any, space: Any, queries: Any, asked: Asked, first: int, r: int, slot: int,
-                 known: bool, room: Room, ask: Question, tray: Tray) -> None:  # fmt: skip
+                 room: Room, ask: Question, tray: Tray) -> None:  # fmt: skip
     """Estimate an object for a member, and keep it in the pool if it may belong."""
     q = asked.place[first + r]
-    if slot == ask.skips[min(q, ask.skips.shape[0] - 1)]:
+    if slot == tray.skip[r] or slot <= tray.after[r]:
         return
-    if slot <= ask.afters[min(q, ask.afters.shape[0] - 1)]:
-        return
-    ask.wholes[q, COST] += not known
+    ask.wholes[q, COST] += not tree.measured  # else the whole block was counted
     d = estimate_within(space, slot, prepare(space, queries, q, room), tray.admit[r])
     if not d <= tray.admit[r]:
         return
@@ -358,7 +363,7 @@ def consider_now(tree: Any, space: Any, queries: Any, asked: Asked, first: int, 
     if ask.blank.kind == KNN and keep_least(tray.kept[r], tray.filled, r, d):
         # The k-th estimate, its error and that of whatever is compared with it.
         slack, most = ask.blank.slack, tray.kept[r, 0]
-        tighten(tree, tray, r, admitted(most + allowance(slack, most), slack))
+        tighten(tree, asked, first, r, admitted(most + allowance(slack, most), slack), tray)
 
 
 @kernel
@@ -410,7 +415,7 @@ def settle_all(tree: Any, space: Any, queries: Any, asked: Asked, first: int, r:
             offer(answer, slot, settle(space, slot, query, tray.estimates[place]))
         place = tray.following[place]
     tray.head[r] = -1
-    tighten(tree, tray, r, answer.reals[ADMIT])
+    tighten(tree, asked, first, r, answer.reals[ADMIT], tray)
 
 
 @kernel
@@ -425,6 +430,7 @@ def gather(tree: Any, space: Any, queries: Any, asked: Asked, first: int, count:
         answer = answer_of(ask, q, at, places, tray.reals[r])
         settle_all(tree, space, queries, asked, first, r, answer, room, tray)
         if last:
+            answer.wholes[COST if tree.measured else BOUNDS] += tray.looked[r]
             finish(answer)
             if kind in BALLS:
                 used[0] += answer.wholes[FOUND]
@@ -441,14 +447,15 @@ def begin_group(tree: Any, asked: Asked, first: int, count: int, ask: Question, 
     for r in range(tray.head.shape[0]):
         tray.head[r], tray.filled[r] = -1, 0
         tray.first[r] = tray.last[r] = 0
-        tray.limits[r] = -np.inf
+        tray.limits[r] = tray.limit[r] = -np.inf
         tray.admit[r] = tray.reach[r] = -np.inf
         if r >= count:
             continue
         q = asked.place[first + r]
-        start(answer_of(ask, q, 0, 0, tray.reals[r]), ask.radii[q])
-        tray.admit[r] = tray.reals[r, ADMIT]
-        tray.reach[r] = reach_in_codes(tree, tray.admit[r])
+        answer = answer_of(ask, q, 0, 0, tray.reals[r])
+        start(answer, ask.radii[q])
+        tray.skip[r], tray.after[r], tray.looked[r] = answer.skip, answer.after, 0
+        admit(tree, asked, first, r, answer.reals[ADMIT], tray)
         home = asked.home[first + r]
         if ask.blank.kind == KNN and home >= 0:
             wanted = max(FIRST, ask.k + ROWS) if tree.coded > FEW else ask.k + ROWS // 4
@@ -458,8 +465,7 @@ def begin_group(tree: Any, asked: Asked, first: int, count: int, ask: Question, 
 
 
 @kernel
-def next_blocks(tree: Any, space: Any, queries: Any, asked: Asked, first: int, count: int, room: Room,
-                ask: Question, tray: Tray) -> int:  # fmt: skip
+def next_blocks(tree: Any, asked: Asked, first: int, count: int, k: int, tray: Tray) -> int:
     """Write the next blocks and who needs them: at first those about each home, then those on the way."""
     turn = tray.sizes[TURN]
     r = turn >> 40
@@ -467,11 +473,9 @@ def next_blocks(tree: Any, space: Any, queries: Any, asked: Asked, first: int, c
         done, blocks = turn & ((1 << 40) - 1), tray.last[r] - tray.first[r]
         if done < 2 * blocks:  # those that are nearest, then those of the others that may belong
             if done == 0:
-                tray.cut[0], tray.cut[1] = (
-                    -1.0, look_about(tree, space, queries, asked, first, r, room, ask, tray)
-                )  # fmt: skip
+                tray.cut[0], tray.cut[1] = -np.inf, look_about(tree, asked, first + r, r, k, tray)
             elif done == blocks:
-                tray.cut[0], tray.cut[1] = tray.cut[1], -1.0
+                tray.cut[0], tray.cut[1] = tray.cut[1], -np.inf
             found = min(blocks - done % blocks, ROWS)
             for i in range(found):
                 tray.blocks[i] = tray.first[r] + done % blocks + i
@@ -485,41 +489,40 @@ def next_blocks(tree: Any, space: Any, queries: Any, asked: Asked, first: int, c
 
 
 @kernel
-def look_about(tree: Any, space: Any, queries: Any, asked: Asked, first: int, r: int, room: Room,
-               ask: Question, tray: Tray) -> Any:  # fmt: skip
-    """Measure the objects about a member's home, and return up to where as many are as it asks for."""
-    j = first + r
-    q = asked.place[j]
-    skip, after = ask.skips[min(q, ask.skips.shape[0] - 1)], ask.afters[min(q, ask.afters.shape[0] - 1)]
-    query = prepare(space, queries, q, room)
+def look_about(tree: Any, asked: Asked, j: int, r: int, k: int, tray: Tray) -> Any:
+    """Compare the codes about a member's home, and return up to where k are, and hardly more.
+
+    These are measured then, and their distances are the first threshold.
+    """
     blocks = tray.last[r] - tray.first[r]
-    high = low = np.float32(0)
+    low, high = np.float32(np.inf), np.float32(-np.inf)
     for place in range(blocks):
-        start = (tray.first[r] + place) * ROWS
-        stop, near = min(start + ROWS, tree.objects), tray.near[place]
+        block, near = tray.first[r] + place, tray.near[place]
+        start = block * ROWS
+        stop = min(start + ROWS, tree.objects)
+        tray.looked[r] += stop - start
         if tree.gram:
-            ask.wholes[q, COST] += stop - start
-            for slot in range(start, stop):
-                near[slot - start] = estimate_within(space, slot, query, np.inf)
+            tile_values(tree.codes[block], asked.codes, j, asked.bias, tree.norms[block], asked.factor, near)
         else:
-            ask.wholes[q, BOUNDS] += stop - start
-            compare_one(tree, start // ROWS, asked.codes[j], np.float32(np.inf), near)
+            compare_one(tree, block, asked.codes[j], np.float32(np.inf), near)
         for slot in range(stop, start + ROWS):
             near[slot - start] = np.nan
-        if start <= skip < stop:
-            near[skip - start] = np.nan
-        for slot in range(start, min(after + 1, stop)):
+        if start <= tray.skip[r] < stop:
+            near[tray.skip[r] - start] = np.nan
+        for slot in range(start, min(tray.after[r] + 1, stop)):
             near[slot - start] = np.nan
         for i in range(ROWS):
+            if near[i] < low:
+                low = near[i]
             if near[i] > high:
                 high = near[i]
     for _ in range(24):
         middle, below = low + (high - low) / np.float32(2), 0
         for place in range(blocks):
             below += popcount(values_within(tray.near[place], middle))
-        if below >= ask.k:
+        if below >= k:
             high = middle
-            if below <= ask.k + 3:
+            if below <= k + 3:
                 break
         else:
             low = middle
@@ -544,23 +547,13 @@ def sweep(tree: Any, space: Any, queries: Any, asked: Asked, room: Room, ask: Qu
         begin_group(tree, asked, first, count, ask, tray)
         more = True
         while more:
-            blocks = next_blocks(tree, space, queries, asked, first, count, room, ask, tray)
+            blocks = next_blocks(tree, asked, first, count, ask.k, tray)
             more, at_home = blocks > 0, tray.sizes[TURN] >> 40 < count
             for i in range(max(blocks, 1)):
                 if more:
-                    visit(tree, space, tray.blocks[i], tray.needed[i], at_home, asked, first, ask, tray)
+                    visit(tree, space, tray.blocks[i], tray.needed[i], at_home, asked, first, tray)
                 if tray.sizes[WAIT] >= WAITING or at_home or not more:
-                    refine(
-                        tree,
-                        space,
-                        queries,
-                        asked,
-                        first,
-                        tree.measured or (at_home and tree.gram),
-                        room,
-                        ask,
-                        tray,
-                    )
+                    refine(tree, space, queries, asked, first, room, ask, tray)
                 if tray.sizes[POOLED] > enough or not more:
                     if balls and more:
                         tray.sizes[CROWDED] = 1

@@ -100,7 +100,7 @@ class Boxes(NamedTuple):
     centres: Array  # float32 (nodes, coordinates, 64, 1)
     codes: Array  # (blocks, steps, 64, codes in 32 bits)
     norms: Array  # float32 (blocks, 64)
-    error: Array  # float64 (blocks,)
+    error: float  # how wrong the worst code is
     partial: Array  # float32 (objects, coordinates of the second look)
 
 
@@ -169,7 +169,7 @@ def code_bound(tree: Boxes, block: int, j: int, asked: Asked, place: int) -> flo
         for k in range(codes.shape[0]):
             apart = abs(np.float64(codes[k, j, 0]) - np.float64(own[k]))
             total = joined(tree.how, total, apart)
-    return max(length(tree.how, total) - asked.blur[place] - tree.error[block], 0.0)
+    return max(length(tree.how, total) - asked.blur[place] - tree.error, 0.0)
 
 
 @kernel

@@ -9,6 +9,7 @@ elsewhere; or they are products of float32.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import llvmlite.binding
@@ -195,12 +196,63 @@ def _products(builder: Any, element: Any, rows: Any, query: Any, total: Any) -> 
     return builder.add(builder.add(even, odd), total)  # which the compiler knows as one instruction
 
 
-def _tile(queries: int) -> Any:
-    """Return a function that multiplies the codes of 64 rows by those of some queries.
+Finish = Callable[[int, int, Any], None]  # takes the number of a query, that of a piece, and its values
 
-    It takes the codes of a block ``[step][64][codes in 32 bits]``, those of all queries and which is the
-    first, what is added to each product, ‖x‖² of the rows, the factors of the products, the limits of the
-    chosen queries, and where the bits of ``‖x‖² + factor · product ≤ limit`` go.
+
+def _sums(context: Any, builder: Any, kinds: Any, arguments: Any, queries: int, finish: Finish) -> None:
+    """Generate ``‖x‖² + factor · product`` of the codes of 64 rows and those of some queries.
+
+    The arguments begin with the codes of a block ``[step][64][codes in 32 bits]``, those of all queries and
+    which is the first, what is added to each product, ‖x‖² of the rows and the factors of the products.
+    """
+    element = kinds[0].dtype
+    rows, words = (_pointer(context, builder, kinds[k], arguments[k], _WORD) for k in (0, 1))
+    offsets = _pointer(context, builder, kinds[3], arguments[3], _WORD)
+    squares, scales = (_pointer(context, builder, kinds[k], arguments[k], _FLOAT) for k in (4, 5))
+    steps = builder.extract_value(context.make_array(kinds[0])(context, builder, arguments[0]).shape, 0)
+    kind = _FLOATS if element == types.float32 else _WORDS
+    member = [builder.add(arguments[2], ir.Constant(INDEX, i)) for i in range(queries)]
+    for piece in range(0, _PIECES, _AT_ONCE):
+        pieces = range(piece, piece + _AT_ONCE)
+        totals = []
+        for i in range(queries):
+            initial = builder.load(builder.gep(offsets, [member[i]]))
+            initial = builder.bitcast(initial, kind.element)
+            start = _splat(builder, initial, kind)
+            totals.append([cgutils.alloca_once_value(builder, start) for _ in pieces])
+            for total in totals[-1]:
+                builder.store(start, total)
+        with cgutils.for_range(builder, steps) as loop:
+            start = builder.mul(loop.index, ir.Constant(INDEX, ROWS))
+            held = [
+                _load(builder, rows, builder.add(start, ir.Constant(INDEX, _LANES * p)), _WORDS)
+                for p in pieces
+            ]
+            for i in range(queries):
+                place = builder.add(builder.mul(member[i], steps), loop.index)
+                own = _splat(builder, builder.load(builder.gep(words, [place])), _WORDS)
+                for total, value in zip(totals[i], held):
+                    builder.store(_products(builder, element, value, own, builder.load(total)), total)
+        for i in range(queries):
+            scale = _splat(builder, builder.load(builder.gep(scales, [member[i]])), _FLOATS)
+            for total, p in zip(totals[i], pieces):
+                value = builder.load(total)
+                if kind == _WORDS:
+                    value = builder.sitofp(value, _FLOATS)
+                square = _load(builder, squares, ir.Constant(INDEX, _LANES * p), _FLOATS)
+                finish(i, p, _multiplied(builder, value, scale, square))
+
+
+def _refuse_unknown(codes: Any) -> None:
+    if codes.dtype == types.uint8 and not BYTES:
+        raise TypingError("this machine has no products of bytes")
+
+
+def _tile(queries: int) -> Any:
+    """Return a function that tells which of 64 rows are near each of some queries, by their codes.
+
+    It takes what `_sums` takes, the limits of these queries, and where the bits of
+    ``‖x‖² + factor · product ≤ limit`` go.
     """
 
     @intrinsic
@@ -209,60 +261,20 @@ def _tile(queries: int) -> Any:
         limits: Any, masks: Any,
     ) -> Any:  # fmt: skip
         refuse_strided(codes, asked, bias, norms, factors, limits, masks)
-        element = codes.dtype
-        if element == types.uint8 and not BYTES:
-            raise TypingError("this machine has no products of bytes")
+        _refuse_unknown(codes)
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            kinds = signature.args
-            rows, words = (_pointer(context, builder, kinds[k], arguments[k], _WORD) for k in (0, 1))
-            offsets = _pointer(context, builder, kinds[3], arguments[3], _WORD)
-            squares, scales, bounds = (
-                _pointer(context, builder, kinds[k], arguments[k], _FLOAT) for k in (4, 5, 6)
-            )
-            found = _pointer(context, builder, kinds[7], arguments[7], INDEX)
-            first = arguments[2]
-            steps = builder.extract_value(
-                context.make_array(kinds[0])(context, builder, arguments[0]).shape, 0
-            )
-            kind = _FLOATS if element == types.float32 else _WORDS
-            member = [builder.add(first, ir.Constant(INDEX, i)) for i in range(queries)]
+            bounds = _pointer(context, builder, signature.args[6], arguments[6], _FLOAT)
+            found = _pointer(context, builder, signature.args[7], arguments[7], INDEX)
             bits = [ir.Constant(INDEX, 0)] * queries
-            for piece in range(0, _PIECES, _AT_ONCE):
-                pieces = range(piece, piece + _AT_ONCE)
-                totals = []
-                for i in range(queries):
-                    initial = builder.load(builder.gep(offsets, [member[i]]))
-                    initial = builder.bitcast(initial, kind.element)
-                    start = _splat(builder, initial, kind)
-                    totals.append([cgutils.alloca_once_value(builder, start) for _ in pieces])
-                    for total in totals[-1]:
-                        builder.store(start, total)
-                with cgutils.for_range(builder, steps) as loop:
-                    start = builder.mul(loop.index, ir.Constant(INDEX, ROWS))
-                    held = [
-                        _load(builder, rows, builder.add(start, ir.Constant(INDEX, _LANES * p)), _WORDS)
-                        for p in pieces
-                    ]
-                    for i in range(queries):
-                        place = builder.add(builder.mul(member[i], steps), loop.index)
-                        own = _splat(builder, builder.load(builder.gep(words, [place])), _WORDS)
-                        for total, value in zip(totals[i], held):
-                            added = _products(builder, element, value, own, builder.load(total))
-                            builder.store(added, total)
-                for i in range(queries):
-                    scale, most = (
-                        _splat(builder, builder.load(builder.gep(each, [place])), _FLOATS)
-                        for each, place in ((scales, member[i]), (bounds, ir.Constant(INDEX, i)))
-                    )
-                    for total, p in zip(totals[i], pieces):
-                        value = builder.load(total)
-                        if kind == _WORDS:
-                            value = builder.sitofp(value, _FLOATS)
-                        square = _load(builder, squares, ir.Constant(INDEX, _LANES * p), _FLOATS)
-                        near = builder.fcmp_ordered("<=", _multiplied(builder, value, scale, square), most)
-                        lanes = builder.zext(builder.bitcast(near, ir.IntType(_LANES)), INDEX)
-                        bits[i] = builder.or_(bits[i], builder.shl(lanes, ir.Constant(INDEX, _LANES * p)))
+
+            def compare(i: int, piece: int, values: Any) -> None:
+                most = _splat(builder, builder.load(builder.gep(bounds, [ir.Constant(INDEX, i)])), _FLOATS)
+                near = builder.fcmp_ordered("<=", values, most)
+                lanes = builder.zext(builder.bitcast(near, ir.IntType(_LANES)), INDEX)
+                bits[i] = builder.or_(bits[i], builder.shl(lanes, ir.Constant(INDEX, _LANES * piece)))
+
+            _sums(context, builder, signature.args, arguments, queries, compare)
             for i in range(queries):
                 builder.store(bits[i], builder.gep(found, [ir.Constant(INDEX, i)]))
             return context.get_dummy_value()
@@ -271,6 +283,27 @@ def _tile(queries: int) -> Any:
         return types.void(*given), generate
 
     return tile
+
+
+@intrinsic
+def _tile_values(
+    typing: Any, codes: Any, asked: Any, first: Any, bias: Any, norms: Any, factors: Any, out: Any
+) -> Any:
+    """Write ``‖x‖² + factor · product`` of 64 rows and one query; takes what `_sums` takes, and where to."""
+    refuse_strided(codes, asked, bias, norms, factors, out)
+    _refuse_unknown(codes)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        target = _pointer(context, builder, signature.args[6], arguments[6], _FLOAT)
+
+        def store(i: int, piece: int, values: Any) -> None:
+            place = builder.gep(target, [ir.Constant(INDEX, _LANES * piece)])
+            builder.store(values, builder.bitcast(place, _FLOATS.as_pointer()), align=4)
+
+        _sums(context, builder, signature.args, arguments, 1, store)
+        return context.get_dummy_value()
+
+    return types.void(codes, asked, types.int64, bias, norms, factors, out), generate
 
 
 @intrinsic
@@ -364,6 +397,22 @@ def _plain_within(how: int, boxes: bool) -> Any:
     return within
 
 
+@kernel
+def plain_tile_values(
+    codes: Array, asked: Array, first: int, bias: Array, norms: Array, factors: Array, out: Array
+) -> None:
+    """Write ‖x‖² + factor · product of 64 rows and one query."""
+    own = asked[first]
+    for j in range(ROWS):
+        product = bias[first]
+        for step in range(codes.shape[0]):
+            for each in range(codes.shape[2]):
+                product += bias.dtype.type(codes[step, j, each]) * bias.dtype.type(
+                    own[step * codes.shape[2] + each]
+                )
+        out[j] = norms[j] + factors[first] * np.float32(product)
+
+
 def _plain_tile(queries: int) -> Any:
     @kernel
     def tile(
@@ -432,10 +481,10 @@ if VECTORS:
     )
     tile_of_one, tile_of_six = (_tile(count) for count in (1, TOGETHER))
     lowest, place_of_least, prefetch = _lowest, _place_of_least, _prefetch
-    values_within = _values_within
+    values_within, tile_values = _values_within, _tile_values
 else:
     boxes_by_squares, boxes_by_magnitudes, boxes_by_greatest = plain_boxes_within
     rows_by_squares, rows_by_magnitudes, rows_by_greatest = plain_rows_within
     tile_of_one, tile_of_six = plain_tile_of_one, plain_tile_of_six
     lowest, place_of_least, prefetch = plain_lowest, plain_place_of_least, plain_prefetch
-    values_within = plain_values_within
+    values_within, tile_values = plain_values_within, plain_tile_values
