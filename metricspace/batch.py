@@ -309,7 +309,7 @@ def masks_of(index: Searchable, chosen: Any, count: int) -> npt.NDArray[np.uint8
 
 def spans_of(begin: int, end: int, size: int) -> list[tuple[int, int]]:
     """Return where spans of some size begin and end."""
-    return [(first, min(first + size, end)) for first in range(begin, end, size)]
+    return [(first, min(first + size, end)) for first in range(begin, end, max(size, 1))]
 
 
 class Memory:

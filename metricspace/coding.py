@@ -19,15 +19,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .kernels import Array, fast_kernel, generic, kernel
-from .simd.tiles import BYTES, MAGNITUDES, OFFSET, ROWS, SQUARES, TOGETHER
+from .kernels import Array, generic, kernel
+from .simd.tiles import BYTES, MAGNITUDES, OFFSET, ROWS, SQUARES, TOGETHER, turn_one, turn_six
 from .space import Room, prepare, wrapping
 
 Reals = npt.NDArray[np.float64]
 
 CHUNK = 1 << 21  # numbers that are turned at once
 UNKNOWN = -2
-_TURNED = 8  # queries that share a row of the axes
 _LARGEST_HALF = 32_000.0  # length of a row of codes of 16 bits: products stay in 32
 _FAR = 1e6  # queries beyond so many times the reach of the data are as good as infinitely far
 
@@ -86,7 +85,7 @@ class Asked(NamedTuple):
     place: Array  # which query each is
     home: Array  # the block nearest to it; −1 if the structure knows none, UNKNOWN before it is looked for
     rows: Array  # float32: queries as they were asked, centred
-    turned: Array  # and in all coordinates
+    turned: Array  # and in all coordinates, in blocks of 64
     at: Array  # float32 (queries, dimensions of boxes)
     away: Array  # how wrong that may be
     codes: Array  # (queries, codes of a row)
@@ -219,28 +218,21 @@ def encode_query(tree: Any, row: Array, turned: Array, j: int, asked: Asked) -> 
     asked.slack[j] = units * 2.0**-24 * (tree.radius + np.sqrt(norm)) ** 2 + 1e-30
 
 
-@fast_kernel
+@kernel
 def turn(tree: Any, asked: Asked, first: int, last: int) -> None:
-    """Write the coordinates of some queries; a few at a time go through the axes."""
+    """Write the coordinates of some queries, 64 at a time: six queries share a column of the axes."""
     # Not by BLAS, whose threads would go on to spin beside those that search.
-    axes = tree.axes
-    if axes.shape[1] == 0:  # rows are coordinates
-        return
-    whole = axes.shape[0] // 4 * 4
-    for lead in range(first, last, _TURNED):
-        behind = min(lead + _TURNED, last)
-        asked.turned[lead:behind] = 0.0
-        for k in range(0, whole, 4):  # four at once, so that sums are not written after each
-            for i in range(lead, behind):
-                row, own = asked.rows[i], asked.turned[i]
-                a, b, c, d = row[k], row[k + 1], row[k + 2], row[k + 3]
-                for m in range(axes.shape[1]):
-                    own[m] += a * axes[k, m] + b * axes[k + 1, m] + c * axes[k + 2, m] + d * axes[k + 3, m]
-        for k in range(whole, axes.shape[0]):
-            for i in range(lead, behind):
-                value, own = asked.rows[i, k], asked.turned[i]
-                for m in range(axes.shape[1]):
-                    own[m] += value * axes[k, m]
+    width = asked.turned.shape[1]
+    for block in range(tree.axes.shape[0]):
+        i = first
+        while i < last:
+            place = i * width + block * ROWS
+            if i + TOGETHER <= last:
+                turn_six(tree.axes[block], asked.rows, i, asked.turned, place, width)
+                i += TOGETHER
+            else:
+                turn_one(tree.axes[block], asked.rows, i, asked.turned, place, width)
+                i += 1
 
 
 @kernel
@@ -266,7 +258,8 @@ def blank_asked(tree: Any, rows: npt.NDArray[Any], offset: int = 0) -> Asked:
     count = len(rows)
     centred = np.empty(rows.shape, np.float32)
     centre(rows, tree.mean, tree.scale, centred)
-    turned = np.empty((count, tree.axes.shape[1]), np.float32) if tree.axes.shape[1] else centred
+    width = ROWS * len(tree.axes)
+    turned = np.empty((count, width), np.float32) if width else centred  # rows may be coordinates
     padded = count + TOGETHER
     kind = {4: np.int8, 2: np.int16, 1: np.float32}[tree.codes.shape[3]]
     sums = np.float32 if kind is np.float32 else np.int32
@@ -289,6 +282,16 @@ def blank_asked(tree: Any, rows: npt.NDArray[Any], offset: int = 0) -> Asked:
         partial=np.zeros((padded, tree.partial.shape[1]), np.float32),
         vague=reals[4],
     )
+
+
+def in_columns(axes: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Return axes in blocks of 64, ``[dimension][64][1]``, the last one filled up with zeros."""
+    dimensions, count = axes.shape
+    blocks = np.zeros((-(-count // ROWS), dimensions, ROWS, 1), np.float32)
+    for block, first in zip(blocks, range(0, count, ROWS)):
+        part = axes[:, first : first + ROWS]
+        block[:, : part.shape[1], 0] = part
+    return blocks
 
 
 def code_width(gram: bool, coded: int) -> int:

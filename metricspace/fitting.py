@@ -12,7 +12,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .coding import Asked, Layout, Reals, centre, chunks, code_width, coordinates, encode_rows, rounding
+from .coding import (
+    Asked,
+    Layout,
+    Reals,
+    centre,
+    chunks,
+    code_width,
+    coordinates,
+    encode_rows,
+    in_columns,
+    rounding,
+)
 from .construction import Construction
 from .ids import Positions
 from .kernels import Array, kernel
@@ -471,6 +482,6 @@ def flattened(space: Any, rows: npt.NDArray[Any]) -> Flat:
     radius = float(np.sqrt(norms.max(initial=0.0))) * (1 + 1e-6)
     return Flat(
         count, plane.how, plane.gram, True, SCANNING, width, False, plane.scale, 1.0, plane.sphere, 0.0, 0.0,
-        radius, rounding(layout), plane.mean, np.zeros((width, 0), np.float32),
+        radius, rounding(layout), plane.mean, in_columns(layout.axes),
         np.zeros((0, 0, 2, ROWS), np.float32), codes, norms, error, np.zeros((0, 0), np.float32),
     )  # fmt: skip

@@ -60,7 +60,8 @@ from .space import Room, estimate_within, fetch, prepare, settle
 from .traversal import DONE, MORE_RESULTS, STOPPED
 
 WAITING = 64  # objects that wait until they are measured
-FIRST, FEW = 128, 4  # objects about home that give the first threshold; in so many dimensions fewer do
+# Objects about home that give the first threshold: the more, the longer rows are; in few dimensions, few do.
+LEAST_FIRST, MOST_FIRST, FEW = 128, 512, 4
 ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 # Tray.sizes
@@ -115,7 +116,7 @@ def make_tray(members: int, k: int, pool: int, nodes: int) -> Tray:
         filled=np.zeros(members, np.int64),
         first=np.zeros(members, np.int64),
         last=np.zeros(members, np.int64),
-        near=np.zeros((FIRST // ROWS + 3 + k // 32, ROWS), np.float32),
+        near=np.zeros((MOST_FIRST // ROWS + 3 + k // 32, ROWS), np.float32),
         cut=np.zeros(2, np.float32),
         limits=np.zeros(members + TOGETHER, np.float32),
         masks=np.zeros(TOGETHER, np.uint64),
@@ -458,7 +459,9 @@ def begin_group(tree: Any, asked: Asked, first: int, count: int, ask: Question, 
         admit(tree, asked, first, r, answer.reals[ADMIT], tray)
         home = asked.home[first + r]
         if ask.blank.kind == KNN and home >= 0:
-            wanted = max(FIRST, ask.k + ROWS) if tree.coded > FEW else ask.k + ROWS // 4
+            wanted = max(min(max(LEAST_FIRST, 2 * tree.coded), MOST_FIRST), ask.k + ROWS)
+            if tree.coded <= FEW:
+                wanted = ask.k + ROWS // 4
             wanted = min((wanted + ROWS - 1) // ROWS, blocks)
             tray.first[r] = max(0, min(home - (wanted - 1) // 2, blocks - wanted))
             tray.last[r] = tray.first[r] + wanted

@@ -178,6 +178,41 @@ def test_tiles_equal_their_twins(kind, count):
 
 
 @pytest.mark.skipif(not VECTORS, reason="the plain twins stand in for the primitives")
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.float32])
+def test_values_of_tiles_equal_their_twins(kind):
+    if kind is np.uint8 and not tiles.BYTES:
+        pytest.skip("this machine has no products of bytes")
+    one = kernel(lambda *given: tiles.tile_values(*given))
+    other = kernel(lambda *given: tiles.plain_tile_values(*given))
+    random = np.random.default_rng(5)
+    for steps in (1, 5, 16):
+        *given, _ = _tile_case(kind, steps, random)
+        codes, asked, bias, norms, factors = given
+        fast, plain = np.zeros((2, tiles.ROWS), np.float32)
+        one(codes, asked, 3, bias, norms, factors, fast)
+        other(codes, asked, 3, bias, norms, factors, plain)
+        assert fast.tolist() == plain.tolist()
+        assert len(set(fast)) > 1
+
+
+@pytest.mark.skipif(not VECTORS, reason="the plain twins stand in for the primitives")
+@pytest.mark.parametrize("name", ["turn_one", "turn_six"])
+def test_turning_equals_its_twin(name):
+    primitive, twin = getattr(tiles, name), getattr(tiles, f"plain_{name}")
+    one = kernel(lambda *given: primitive(*given))
+    other = kernel(lambda *given: twin(*given))
+    random = np.random.default_rng(6)
+    for dimensions in (1, 7, 70):
+        columns = random.integers(-9, 9, (dimensions, tiles.ROWS, 1)).astype(np.float32)
+        rows = random.integers(-9, 9, (8, dimensions)).astype(np.float32)
+        fast, plain = np.zeros((2, 8, 2 * tiles.ROWS), np.float32)
+        for out, call in ((fast, one), (plain, other)):
+            call(columns, rows, 2, out, 2 * out.shape[1] + tiles.ROWS, out.shape[1])
+        assert fast.tolist() == plain.tolist()
+        assert (fast[2, tiles.ROWS :] == rows[2] @ columns[:, :, 0]).all()
+
+
+@pytest.mark.skipif(not VECTORS, reason="the plain twins stand in for the primitives")
 @pytest.mark.parametrize("how", ["squares", "magnitudes", "greatest"])
 def test_boxes_and_rows_equal_their_twins(how):
     place = ["squares", "magnitudes", "greatest"].index(how)

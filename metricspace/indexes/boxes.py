@@ -33,7 +33,7 @@ import numpy.typing as npt
 from ..anatomy import Anatomy
 from ..answer import BOUNDS, Answer
 from ..bounds import BOX, CODES, allowance
-from ..coding import Asked, Placed, blank_asked, encode_queries, home_of, rounding
+from ..coding import Asked, Placed, blank_asked, encode_queries, home_of, in_columns, rounding
 from ..construction import COST, Construction
 from ..fitting import (
     ASKED,
@@ -94,7 +94,7 @@ class Boxes(NamedTuple):
     rounding: float  # how wrong a query's coordinates are, as a part of its length
     lowest: int  # the first node whose children are blocks
     mean: Array  # float64
-    axes: Array  # float32: coordinates of boxes, of codes, of the second look
+    axes: Array  # float32, see `in_columns`: coordinates of boxes, of codes, of the second look
     first: Array  # by node that holds boxes, and once more: where children begin
     boxes: Array  # float32 (nodes, coordinates, 2, 64)
     centres: Array  # float32 (nodes, coordinates, 64, 1)
@@ -368,7 +368,7 @@ class BoxTree(BaseIndex):
         return Boxes(
             count, layout.how, layout.gram, False, pruned, TOGETHER, layout.coded, layout.rest, layout.scale,
             layout.stretch, plane.sphere, codes.step, codes.middle, radius, rounding(layout), above,
-            layout.mean, layout.axes.astype(np.float32), first, boxes, centres, codes.codes, codes.norms,
+            layout.mean, in_columns(layout.axes), first, boxes, centres, codes.codes, codes.norms,
             codes.error, codes.partial,
         ), order  # fmt: skip
 

@@ -175,7 +175,7 @@ def _within(how: int, boxes: bool) -> Any:
     return within
 
 
-def _products(builder: Any, element: Any, rows: Any, query: Any, total: Any) -> Any:
+def _multiplied_by(builder: Any, element: Any, rows: Any, query: Any, total: Any) -> Any:
     """Add to 16 sums the products of a step: of four bytes, two halves or one float32 in each lane."""
     if element == types.float32:
         return _multiplied(builder, builder.bitcast(rows, _FLOATS), builder.bitcast(query, _FLOATS), total)
@@ -199,28 +199,21 @@ def _products(builder: Any, element: Any, rows: Any, query: Any, total: Any) -> 
 Finish = Callable[[int, int, Any], None]  # takes the number of a query, that of a piece, and its values
 
 
-def _sums(context: Any, builder: Any, kinds: Any, arguments: Any, queries: int, finish: Finish) -> None:
-    """Generate ``‖x‖² + factor · product`` of the codes of 64 rows and those of some queries.
+def _products(
+    context: Any, builder: Any, kinds: Any, arguments: Any, starts: list[Any], finish: Finish
+) -> None:
+    """Generate the products of 64 rows and some queries, added to where each query starts.
 
-    The arguments begin with the codes of a block ``[step][64][codes in 32 bits]``, those of all queries and
-    which is the first, what is added to each product, ‖x‖² of the rows and the factors of the products.
+    The arguments begin with a block ``[step][64][what fills 32 bits]``, all queries, and which is the first.
     """
     element = kinds[0].dtype
     rows, words = (_pointer(context, builder, kinds[k], arguments[k], _WORD) for k in (0, 1))
-    offsets = _pointer(context, builder, kinds[3], arguments[3], _WORD)
-    squares, scales = (_pointer(context, builder, kinds[k], arguments[k], _FLOAT) for k in (4, 5))
     steps = builder.extract_value(context.make_array(kinds[0])(context, builder, arguments[0]).shape, 0)
-    kind = _FLOATS if element == types.float32 else _WORDS
-    member = [builder.add(arguments[2], ir.Constant(INDEX, i)) for i in range(queries)]
     for piece in range(0, _PIECES, _AT_ONCE):
         pieces = range(piece, piece + _AT_ONCE)
-        totals = []
-        for i in range(queries):
-            initial = builder.load(builder.gep(offsets, [member[i]]))
-            initial = builder.bitcast(initial, kind.element)
-            start = _splat(builder, initial, kind)
-            totals.append([cgutils.alloca_once_value(builder, start) for _ in pieces])
-            for total in totals[-1]:
+        totals = [[cgutils.alloca_once_value(builder, start) for _ in pieces] for start in starts]
+        for each, start in zip(totals, starts):
+            for total in each:
                 builder.store(start, total)
         with cgutils.for_range(builder, steps) as loop:
             start = builder.mul(loop.index, ir.Constant(INDEX, ROWS))
@@ -228,19 +221,37 @@ def _sums(context: Any, builder: Any, kinds: Any, arguments: Any, queries: int, 
                 _load(builder, rows, builder.add(start, ir.Constant(INDEX, _LANES * p)), _WORDS)
                 for p in pieces
             ]
-            for i in range(queries):
-                place = builder.add(builder.mul(member[i], steps), loop.index)
+            for i, each in enumerate(totals):
+                member = builder.add(arguments[2], ir.Constant(INDEX, i))
+                place = builder.add(builder.mul(member, steps), loop.index)
                 own = _splat(builder, builder.load(builder.gep(words, [place])), _WORDS)
-                for total, value in zip(totals[i], held):
-                    builder.store(_products(builder, element, value, own, builder.load(total)), total)
-        for i in range(queries):
-            scale = _splat(builder, builder.load(builder.gep(scales, [member[i]])), _FLOATS)
-            for total, p in zip(totals[i], pieces):
-                value = builder.load(total)
-                if kind == _WORDS:
-                    value = builder.sitofp(value, _FLOATS)
-                square = _load(builder, squares, ir.Constant(INDEX, _LANES * p), _FLOATS)
-                finish(i, p, _multiplied(builder, value, scale, square))
+                for total, value in zip(each, held):
+                    builder.store(_multiplied_by(builder, element, value, own, builder.load(total)), total)
+        for i, each in enumerate(totals):
+            for total, p in zip(each, pieces):
+                finish(i, p, builder.load(total))
+
+
+def _sums(context: Any, builder: Any, kinds: Any, arguments: Any, queries: int, finish: Finish) -> None:
+    """Generate ``‖x‖² + factor · product`` of the codes of 64 rows and those of some queries.
+
+    The arguments go on with what is added to each product, ‖x‖² of the rows and the factors of the products.
+    """
+    offsets = _pointer(context, builder, kinds[3], arguments[3], _WORD)
+    squares, scales = (_pointer(context, builder, kinds[k], arguments[k], _FLOAT) for k in (4, 5))
+    kind = _FLOATS if kinds[0].dtype == types.float32 else _WORDS
+    member = [builder.add(arguments[2], ir.Constant(INDEX, i)) for i in range(queries)]
+    biases = [builder.load(builder.gep(offsets, [each])) for each in member]
+    factors = [_splat(builder, builder.load(builder.gep(scales, [each])), _FLOATS) for each in member]
+
+    def scaled(i: int, piece: int, product: Any) -> None:
+        if kind == _WORDS:
+            product = builder.sitofp(product, _FLOATS)
+        square = _load(builder, squares, ir.Constant(INDEX, _LANES * piece), _FLOATS)
+        finish(i, piece, _multiplied(builder, product, factors[i], square))
+
+    starts = [_splat(builder, builder.bitcast(bias, kind.element), kind) for bias in biases]
+    _products(context, builder, kinds, arguments, starts, scaled)
 
 
 def _refuse_unknown(codes: Any) -> None:
@@ -304,6 +315,38 @@ def _tile_values(
         return context.get_dummy_value()
 
     return types.void(codes, asked, types.int64, bias, norms, factors, out), generate
+
+
+def _turn(queries: int) -> Any:
+    """Return a function that multiplies some rows by 64 columns of a matrix, in float32.
+
+    It takes the columns ``[dimension][64][1]``, the rows and which is the first, where the products go, the
+    place of the first there, and how far those of two rows are apart.
+    """
+
+    @intrinsic
+    def turn(typing: Any, columns: Any, rows: Any, first: Any, out: Any, place: Any, apart: Any) -> Any:
+        refuse_strided(columns, rows, out)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            target = _pointer(context, builder, signature.args[3], arguments[3], _FLOAT)
+            places = [
+                builder.add(arguments[4], builder.mul(arguments[5], ir.Constant(INDEX, i)))
+                for i in range(queries)
+            ]
+
+            def store(i: int, piece: int, values: Any) -> None:
+                place = builder.add(places[i], ir.Constant(INDEX, _LANES * piece))
+                pointer = builder.bitcast(builder.gep(target, [place]), _FLOATS.as_pointer())
+                builder.store(values, pointer, align=4)
+
+            none = ir.Constant(_FLOATS, [0.0] * _LANES)
+            _products(context, builder, signature.args, arguments, [none] * queries, store)
+            return context.get_dummy_value()
+
+        return types.void(columns, rows, types.int64, out, types.int64, types.int64), generate
+
+    return turn
 
 
 @intrinsic
@@ -435,6 +478,20 @@ def _plain_tile(queries: int) -> Any:
     return tile
 
 
+def _plain_turn(queries: int) -> Any:
+    @kernel
+    def turn(columns: Array, rows: Array, first: int, out: Array, place: int, apart: int) -> None:
+        target = out.reshape(-1)
+        for i in range(queries):
+            for j in range(ROWS):
+                total = np.float32(0)
+                for k in range(columns.shape[0]):
+                    total += columns[k, j, 0] * rows[first + i, k]
+                target[place + i * apart + j] = total
+
+    return turn
+
+
 @kernel
 def plain_lowest(mask: Any) -> int:
     """Return the place of the lowest bit that is set."""
@@ -471,6 +528,7 @@ def plain_prefetch(rows: Array, i: int) -> None:
 plain_boxes_within = tuple(_plain_within(how, True) for how in (SQUARES, MAGNITUDES, GREATEST))
 plain_rows_within = tuple(_plain_within(how, False) for how in (SQUARES, MAGNITUDES, GREATEST))
 plain_tile_of_one, plain_tile_of_six = (_plain_tile(count) for count in (1, TOGETHER))
+plain_turn_one, plain_turn_six = (_plain_turn(count) for count in (1, TOGETHER))
 
 if VECTORS:
     boxes_by_squares, boxes_by_magnitudes, boxes_by_greatest = (
@@ -480,11 +538,13 @@ if VECTORS:
         _within(how, False) for how in (SQUARES, MAGNITUDES, GREATEST)
     )
     tile_of_one, tile_of_six = (_tile(count) for count in (1, TOGETHER))
+    turn_one, turn_six = (_turn(count) for count in (1, TOGETHER))
     lowest, place_of_least, prefetch = _lowest, _place_of_least, _prefetch
     values_within, tile_values = _values_within, _tile_values
 else:
     boxes_by_squares, boxes_by_magnitudes, boxes_by_greatest = plain_boxes_within
     rows_by_squares, rows_by_magnitudes, rows_by_greatest = plain_rows_within
     tile_of_one, tile_of_six = plain_tile_of_one, plain_tile_of_six
+    turn_one, turn_six = plain_turn_one, plain_turn_six
     lowest, place_of_least, prefetch = plain_lowest, plain_place_of_least, plain_prefetch
     values_within, tile_values = plain_values_within, plain_tile_values
