@@ -178,6 +178,7 @@ class Plane(NamedTuple):
     """What the kind of metric says: how differences are joined, and how coordinates come about."""
 
     how: int
+    own: bool  # or else that norm is only compared with the metric
     gram: bool
     rotated: bool
     stretch: float
@@ -211,7 +212,8 @@ def plane_of(space: Any, rows: npt.NDArray[Any], seed: int, turn: bool = True) -
     turned = principal_axes(sample) if turn and width > BOXED else axes
     boxed = min(BOXED if how == SQUARES else ROWS, width)
     axes, spread = turned if rotated else axes, np.ascontiguousarray(turned[:, :BOXED])
-    return Plane(how, gram, rotated, stretch, sphere, scale, mean, axes, spread, boxed)
+    own = not isinstance(space, MinkowskiSpace)
+    return Plane(how, own, gram, rotated, stretch, sphere, scale, mean, axes, spread, boxed)
 
 
 def place_rows(plane: Plane, rows: npt.NDArray[Any], random: np.random.Generator, most: int) -> Reals:
@@ -245,6 +247,11 @@ def pairwise(how: int, x: Reals, y: Reals) -> Reals:
         each = np.abs(a[:, None] - b)
         apart = apart + each if how == MAGNITUDES else np.maximum(apart, each)
     return apart
+
+
+def whole(plane: Plane, coded: int) -> bool:
+    """Whether so many coordinates are all, subtracted from each other, and the metric is the norm of that."""
+    return not plane.gram and plane.own and coded == plane.axes.shape[1]
 
 
 class Choice(NamedTuple):
@@ -431,7 +438,8 @@ class Flat(NamedTuple):
     objects: int
     how: int
     gram: bool
-    measured: bool  # whether a code is a row itself: true, as nothing is left out
+    measured: bool  # whether comparing codes counts as measuring: true, as nothing is left out
+    whole: bool
     together: int
     coded: int
     rest: bool
@@ -481,7 +489,7 @@ def flattened(space: Any, rows: npt.NDArray[Any]) -> Flat:
         error = max(error, worst)
     radius = float(np.sqrt(norms.max(initial=0.0))) * (1 + 1e-6)
     return Flat(
-        count, plane.how, plane.gram, True, SCANNING, width, False, plane.scale, 1.0, plane.sphere, 0.0, 0.0,
-        radius, rounding(layout), plane.mean, in_columns(layout.axes),
+        count, plane.how, plane.gram, True, whole(plane, width), SCANNING, width, False, plane.scale, 1.0,
+        plane.sphere, 0.0, 0.0, radius, rounding(layout), plane.mean, in_columns(layout.axes),
         np.zeros((0, 0, 2, ROWS), np.float32), codes, norms, error, np.zeros((0, 0), np.float32),
     )  # fmt: skip

@@ -56,7 +56,7 @@ from .simd.tiles import (
     tile_values,
     values_within,
 )
-from .space import Room, estimate_within, fetch, prepare, settle
+from .space import Room, distance, estimate_within, fetch, prepare, settle
 from .traversal import DONE, MORE_RESULTS, STOPPED
 
 WAITING = 64  # objects that wait until they are measured
@@ -226,6 +226,13 @@ def reach_in_codes(tree: Any, d: float) -> float:
 
 
 @kernel
+def distance_of(tree: Any, apart: float) -> float:
+    """Return the distance of vectors that are so far apart in coordinates, or what it is at least."""
+    d = apart / (tree.scale * tree.stretch)
+    return 2 * tree.sphere * np.arcsin(min(d / 2, 1.0)) if tree.sphere > 0.0 else d
+
+
+@kernel
 def admit(tree: Any, asked: Asked, first: int, r: int, estimate: float, tray: Tray) -> None:
     """Admit a member nothing beyond an estimate."""
     j, reach = first + r, reach_in_codes(tree, estimate)
@@ -246,7 +253,7 @@ def tighten(tree: Any, asked: Asked, first: int, r: int, estimate: float, tray: 
 
 @kernel
 def visit(tree: Any, space: Any, block: int, needed: Any, at_home: bool, asked: Asked, first: int,
-          tray: Tray) -> None:  # fmt: skip
+          ask: Question, tray: Tray) -> None:  # fmt: skip
     """Look at a block for the members that need it; what may belong to them waits."""
     start, stop = block * ROWS, min((block + 1) * ROWS, tree.objects)
     inside = ALL >> np.uint64(ROWS - (stop - start))
@@ -255,15 +262,7 @@ def visit(tree: Any, space: Any, block: int, needed: Any, at_home: bool, asked: 
         if group == np.uint64(0):
             continue
         count = min(TOGETHER, tray.head.shape[0] - lead)
-        if at_home:  # those within the one and not within the other
-            for i in range(count):
-                r = lead + i
-                if (group >> np.uint64(i)) & np.uint64(1) != np.uint64(0):
-                    # What is left of it, now that there is a threshold, or else the nearest.
-                    near = tray.near[block - tray.first[r]]
-                    most = tray.limit[r] if tray.cut[1] == -np.inf else tray.cut[1]
-                    tray.masks[i] = values_within(near, most) & ~values_within(near, tray.cut[0])
-        else:
+        if not at_home:
             limits, limit, after = tray.limits[lead:], tray.limit[lead:], tray.after[lead:]
             home, behind, looked = tray.first[lead:], tray.last[lead:], tray.looked[lead:]
             for i in range(count):
@@ -273,29 +272,36 @@ def visit(tree: Any, space: Any, block: int, needed: Any, at_home: bool, asked: 
                     looked[i] += stop - max(start, after[i] + 1)
                 else:
                     limits[i] = -np.inf
-            compare(tree, block, asked, first, lead, count, tray)
+            if tree.gram:
+                compare(tree, block, asked, first + lead, count, limits, tray.masks)
         for i in range(count):
-            if (group >> np.uint64(i)) & np.uint64(1) != np.uint64(0):
-                let_wait(tree, space, start, tray.masks[i] & inside, lead + i, tray)
+            if (group >> np.uint64(i)) & np.uint64(1) == np.uint64(0):
+                continue
+            r, values = lead + i, tray.bounds
+            if at_home:  # what is left of it, now that there is a threshold, or else the nearest
+                values = tray.near[block - tray.first[r]]
+                most = tray.limit[r] if tray.cut[1] == -np.inf else tray.cut[1]
+                mask = values_within(values, most) & ~values_within(values, tray.cut[0])
+            elif tree.gram:
+                mask = tray.masks[i]
+            elif tray.limits[r] == -np.inf:
+                continue
+            else:
+                mask = compare_one(tree, block, asked.codes[first + r], tray.limits[r], values)
+            if tree.whole:
+                take_in(tree, start, mask & inside, values, asked, first, r, ask, tray)
+            else:
+                let_wait(tree, space, start, mask & inside, r, tray)
 
 
 @kernel
-def compare(tree: Any, block: int, asked: Asked, first: int, lead: int, count: int, tray: Tray) -> None:
-    """Write for each of a group which rows of a block are within its limit."""
-    group = first + lead
-    if not tree.gram:
-        for i in range(count):
-            limit = tray.limits[lead + i]
-            if limit == -np.inf:
-                tray.masks[i] = np.uint64(0)
-            else:
-                tray.masks[i] = compare_one(tree, block, asked.codes[group + i], limit, tray.bounds)
-    elif count > 1:
-        tile_of_six(tree.codes[block], asked.codes, group, asked.bias, tree.norms[block], asked.factor,
-                    tray.limits[lead:], tray.masks)  # fmt: skip
+def compare(tree: Any, block: int, asked: Asked, first: int, count: int, limits: Array, masks: Array) -> None:
+    """Write which rows of a block are within the limits of some queries, by products of their codes."""
+    codes, norms = tree.codes[block], tree.norms[block]
+    if count > 1:
+        tile_of_six(codes, asked.codes, first, asked.bias, norms, asked.factor, limits, masks)
     else:
-        tile_of_one(tree.codes[block], asked.codes, group, asked.bias, tree.norms[block], asked.factor,
-                    tray.limits[lead:], tray.masks)  # fmt: skip
+        tile_of_one(codes, asked.codes, first, asked.bias, norms, asked.factor, limits, masks)
 
 
 @kernel
@@ -354,17 +360,44 @@ def consider_now(tree: Any, space: Any, queries: Any, asked: Asked, first: int, 
         return
     ask.wholes[q, COST] += not tree.measured  # else the whole block was counted
     d = estimate_within(space, slot, prepare(space, queries, q, room), tray.admit[r])
-    if not d <= tray.admit[r]:
+    if d <= tray.admit[r]:
+        keep(tree, slot, d, d, asked, first, r, ask, tray)
+
+
+@kernel
+def take_in(tree: Any, start: int, mask: Any, values: Array, asked: Asked, first: int, r: int, ask: Question,
+            tray: Tray) -> None:  # fmt: skip
+    """Keep objects of a block whose bits are set in the pool: codes that are whole are estimates."""
+    wrong = asked.blur[first + r] + tree.error
+    unsure = (tree.codes.shape[1] + 32) * 2.0**-23  # of sums in float32
+    while mask != np.uint64(0):
+        i = lowest(mask)
+        mask &= mask - np.uint64(1)
+        slot, apart = start + i, np.float64(values[i])
+        if slot == tray.skip[r] or slot <= tray.after[r]:
+            continue
+        if tree.how == SQUARES:
+            apart = np.sqrt(apart)
+        least = distance_of(tree, max(apart * (1 - unsure) - wrong, 0.0)) * (1 - 1e-9)
+        most = distance_of(tree, apart * (1 + unsure) + wrong) * (1 + 1e-9)
+        keep(tree, slot, least, most, asked, first, r, ask, tray)
+
+
+@kernel
+def keep(tree: Any, slot: int, least: float, most: float, asked: Asked, first: int, r: int, ask: Question,
+         tray: Tray) -> None:  # fmt: skip
+    """Keep an object in the pool that lies between two estimates."""
+    if not least <= tray.admit[r]:
         return
     place = tray.sizes[POOLED]
     tray.sizes[POOLED] = place + 1
-    tray.estimates[place], tray.pool_slots[place] = d, slot
+    tray.estimates[place], tray.pool_slots[place] = least, slot
     tray.following[place] = tray.head[r]
     tray.head[r] = place
-    if ask.blank.kind == KNN and keep_least(tray.kept[r], tray.filled, r, d):
+    if ask.blank.kind == KNN and keep_least(tray.kept[r], tray.filled, r, most):
         # The k-th estimate, its error and that of whatever is compared with it.
-        slack, most = ask.blank.slack, tray.kept[r, 0]
-        tighten(tree, asked, first, r, admitted(most + allowance(slack, most), slack), tray)
+        slack, beyond = ask.blank.slack, tray.kept[r, 0]
+        tighten(tree, asked, first, r, admitted(beyond + allowance(slack, beyond), slack), tray)
 
 
 @kernel
@@ -413,7 +446,11 @@ def settle_all(tree: Any, space: Any, queries: Any, asked: Asked, first: int, r:
     while place >= 0:
         if tray.estimates[place] <= tray.admit[r]:
             slot = tray.pool_slots[place]
-            offer(answer, slot, settle(space, slot, query, tray.estimates[place]))
+            if tree.whole:
+                answer.wholes[COST] += not tree.measured
+                offer(answer, slot, distance(space, slot, query))
+            else:
+                offer(answer, slot, settle(space, slot, query, tray.estimates[place]))
         place = tray.following[place]
     tray.head[r] = -1
     tighten(tree, asked, first, r, answer.reals[ADMIT], tray)
@@ -554,7 +591,7 @@ def sweep(tree: Any, space: Any, queries: Any, asked: Asked, room: Room, ask: Qu
             more, at_home = blocks > 0, tray.sizes[TURN] >> 40 < count
             for i in range(max(blocks, 1)):
                 if more:
-                    visit(tree, space, tray.blocks[i], tray.needed[i], at_home, asked, first, tray)
+                    visit(tree, space, tray.blocks[i], tray.needed[i], at_home, asked, first, ask, tray)
                 if tray.sizes[WAIT] >= WAITING or at_home or not more:
                     refine(tree, space, queries, asked, first, room, ask, tray)
                 if tray.sizes[POOLED] > enough or not more:

@@ -50,6 +50,7 @@ from ..fitting import (
     nested,
     place_rows,
     plane_of,
+    whole,
 )
 from ..ids import Positions
 from ..index import BaseIndex
@@ -70,7 +71,7 @@ from ..simd.tiles import (
     place_of_least,
     rows_by_squares,
 )
-from ..together import ALL, NODES, Tray, all_blocks, roam
+from ..together import ALL, NODES, Tray, all_blocks, distance_of, roam
 from ..traversal import Desk, consider, expand, make_desk, offer_child
 
 
@@ -80,7 +81,8 @@ class Boxes(NamedTuple):
     objects: int
     how: int  # how differences are joined; see `simd.tiles`
     gram: bool  # whether codes are multiplied, or else subtracted
-    measured: bool  # whether a code is a row itself: false, as distances of codes are bounds
+    measured: bool  # whether comparing codes counts as measuring: false
+    whole: bool  # whether codes are all of a row, in float32, and their differences are estimates
     pruned: bool  # whether boxes are looked at in a sweep
     together: int  # queries that share a block
     coded: int  # coordinates of codes, without the rest
@@ -189,10 +191,7 @@ def length(how: int, total: float) -> float:
 @kernel
 def as_distance(tree: Boxes, bound: float) -> float:
     """Return the distance of vectors that are so far apart in coordinates."""
-    bound *= (1 - 1e-9) / (tree.scale * tree.stretch)
-    if tree.sphere > 0.0:
-        return 2 * tree.sphere * np.arcsin(min(bound / 2, 1.0)) * (1 - 1e-12)
-    return bound
+    return distance_of(tree, bound * (1 - 1e-9)) * (1 - 1e-12)
 
 
 # --- several together --------------------------------------------------------------------------------
@@ -366,10 +365,10 @@ class BoxTree(BaseIndex):
         codes = coded(layout, rows, order)
         radius = float(np.sqrt(codes.norms.max(initial=0.0))) * (1 + 1e-6)
         return Boxes(
-            count, layout.how, layout.gram, False, pruned, TOGETHER, layout.coded, layout.rest, layout.scale,
-            layout.stretch, plane.sphere, codes.step, codes.middle, radius, rounding(layout), above,
-            layout.mean, in_columns(layout.axes), first, boxes, centres, codes.codes, codes.norms,
-            codes.error, codes.partial,
+            count, layout.how, layout.gram, False, whole(plane, layout.coded), pruned, TOGETHER,
+            layout.coded, layout.rest, layout.scale, layout.stretch, plane.sphere, codes.step, codes.middle,
+            radius, rounding(layout), above, layout.mean, in_columns(layout.axes), first, boxes, centres,
+            codes.codes, codes.norms, codes.error, codes.partial,
         ), order  # fmt: skip
 
     def _around(self, bound: Bound, objects: Objects, queries: Objects) -> Bound:
