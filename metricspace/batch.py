@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -189,8 +190,8 @@ class Batch:
         spans = spans_of(begin, end, size)
         parts = self._answered(spans, make, jobs, progress)
         if parts:
-            self.positions = np.concatenate([part.positions for part in parts])
-            self.distances = np.concatenate([part.distances for part in parts])
+            self.positions = np.concatenate([part.positions for _, _, part in parts])
+            self.distances = np.concatenate([part.distances for _, _, part in parts])
 
     def _run_together(self, jobs: int, progress: bool, begin: int, end: int) -> None:
         """Answer the queries of a part, several at a time, in the order of the blocks that they are near."""
@@ -202,56 +203,78 @@ class Batch:
             seek = functools.partial(find_homes, self.swept, asked)
             shares = spans_of(0, count, count if jobs == 1 or count <= _FEW else -(-count // jobs))
             bounds = [np.empty(ROWS, np.float32) for _ in shares]
-            self.drive([functools.partial(seek, *share, own) for share, own in zip(shares, bounds)], None)
+            tasks = [functools.partial(seek, *share, own) for share, own in zip(shares, bounds)]
+            self.drive(tasks, lambda until: tasks[0]())
             order = np.argsort(asked.home, kind="stable")
             asked.home[:], asked.place[:] = asked.home[order], order + begin
         # Queries of a span are near each other, and some spans find far more than others.
         size = max(-(-count // (64 * jobs)), min(-(-count // (4 * jobs)), _LEAST))
         spans = spans_of(0, count, -(-min(size, LONGEST) // members) * members)
-        parts = self._answered(spans, lambda: Sweeper(self, asked, members, begin), jobs, progress)
+        parts = self._answered(spans, lambda: Sweeper(self, asked, members, begin), jobs, progress, members)
         if parts:  # from the order in which they went to that in which they were asked
             found = self.wholes[begin:end, FOUND]
             starts = np.cumsum(found) - found
             total = int(found.sum())
             self.positions, self.distances = np.empty(total, np.int64), np.empty(total)
-            for (first, last), part in zip(spans, parts):
+            for first, last, part in parts:
                 places = asked.place[first:last] - begin
                 distribute(places, found, starts, part, Results(self.positions, self.distances))
 
     def _answered(
-        self, spans: list[tuple[int, int]], make: Callable[[], Memory], jobs: int, progress: bool
-    ) -> list[Results]:
-        """Share out spans of queries among threads; return what each span found, if that is not in place."""
+        self,
+        spans: list[tuple[int, int]],
+        make: Callable[[], Memory],
+        jobs: int,
+        progress: bool,
+        least: int = 1,
+    ) -> list[tuple[int, int, Results]]:
+        """Share out spans of queries among threads; return what each part found, if that is not in place.
+
+        Where the caller takes part, it stops to look up, at first after so few queries as go at `least`.
+        """
         waiting = spans[::-1]
-        parts: dict[int, Results] = {}
+        parts: dict[int, tuple[int, Results]] = {}
         end = spans[-1][1] if spans else 0
 
-        def work() -> None:
-            memory = make()
+        def work(until: float = np.inf) -> bool:
+            memory, few = make(), least if until < np.inf else end
             self.workers.append(memory)
-            while waiting and not memory.stopped:
+            while waiting and not memory.stopped and time.monotonic() < until:
                 try:
                     first, last = waiting.pop()
                 except IndexError:  # another thread was quicker
                     break
+                if last - first > few:
+                    waiting.append((first + few, last))
+                    last, few = first + few, 2 * few
                 memory.answer(self, first, last)
                 if self.kind in BALLS:
-                    parts[first] = memory.taken(self, first, last)
+                    parts[first] = last, memory.taken(self, first, last)
             memory.leave()
+            return bool(waiting) and not memory.stopped
 
         def reached() -> int:
             return next((first for first, _ in reversed(waiting)), end)
 
         with shown(self.index.key, self.count, progress) as show:
-            self.drive([work] * min(jobs, len(spans)), (lambda: show(reached())) if progress else None)
-        return [parts[first] for first, _ in spans if first in parts]
+            tick = (lambda: show(reached())) if progress else None
+            self.drive([work] * min(jobs, len(spans)), work, tick)
+        return [(first, *parts[first]) for first in sorted(parts)]
 
-    def drive(self, tasks: list[Callable[[], None]], tick: Callable[[], None] | None) -> None:
-        """Run tasks to the end, here if they are few and cannot run long, and raise what went wrong."""
-        if self.bound.native and len(tasks) == 1 and self.count <= 4:
-            tasks[0]()
-        else:
-            threads.run(tasks, self._cancel, tick)
+    def go_on(self, worker: Worker, row: int) -> None:
+        """Go on with one query, by itself."""
+        self.drive(
+            [lambda: worker.answer(self, row, row + 1)], lambda until: worker.answer(self, row, row + 1)
+        )
+
+    def drive(
+        self,
+        tasks: Sequence[Callable[[], Any]],
+        brief: Callable[[float], Any],
+        tick: Callable[[], None] | None = None,
+    ) -> None:
+        """Run tasks to the end, as by `threads.run`, and raise what went wrong."""
+        threads.run(tasks, self._cancel, tick, brief if self.bound.native and tasks else None)
         for memory in self.workers:
             if memory.room.fault[0]:
                 raise self.bound.complaint(memory.room.fault)

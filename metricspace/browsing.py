@@ -100,7 +100,7 @@ class Browser:
         batch, row = self._batch, self._row
         batch.wholes[row, FOUND] = 0
         try:
-            batch.drive([lambda: worker.answer(batch, row, row + 1)], None)
+            batch.go_on(worker, row)
         except BaseException:
             self.close()  # the search cannot be taken up again
             raise

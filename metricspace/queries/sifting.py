@@ -87,7 +87,7 @@ class Sieve:
         self._keep(wanted)
         worker, before = self._worker, self._batch.wholes[self.row, FOUND]
         worker.desk.wholes[REST] = self.cost + distances
-        self._batch.drive([lambda: worker.answer(self._batch, self.row, self.row + 1)], None)
+        self._batch.go_on(worker, self.row)
         self.begun = True
         self.price = self.price or self.cost
         found = slice(before, self._batch.wholes[self.row, FOUND])
