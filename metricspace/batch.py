@@ -205,7 +205,8 @@ class Batch:
             bounds = [np.empty(ROWS, np.float32) for _ in shares]
             tasks = [functools.partial(seek, *share, own) for share, own in zip(shares, bounds)]
             self.drive(tasks, lambda until: tasks[0]())
-            order = np.argsort(asked.home, kind="stable")
+            small = np.min_scalar_type(len(self.swept.norms) + 1)  # a radix sort, if homes fit into 16 bits
+            order = np.argsort((asked.home + 1).astype(small), kind="stable")
             asked.home[:], asked.place[:] = asked.home[order], order + begin
         # Queries of a span are near each other, and some spans find far more than others.
         size = max(-(-count // (64 * jobs)), min(-(-count // (4 * jobs)), _LEAST))

@@ -289,7 +289,7 @@ def visit(tree: Any, space: Any, block: int, needed: Any, at_home: bool, asked: 
             else:
                 mask = compare_one(tree, block, asked.codes[first + r], tray.limits[r], values)
             if tree.whole:
-                take_in(tree, start, mask & inside, values, asked, first, r, ask, tray)
+                take_in(tree, space, start, mask & inside, values, asked, first, r, ask, tray)
             else:
                 let_wait(tree, space, start, mask & inside, r, tray)
 
@@ -360,49 +360,59 @@ def consider_now(tree: Any, space: Any, queries: Any, asked: Asked, first: int, 
         return
     ask.wholes[q, COST] += not tree.measured  # else the whole block was counted
     d = estimate_within(space, slot, prepare(space, queries, q, room), tray.admit[r])
-    if d <= tray.admit[r]:
-        keep(tree, slot, d, d, asked, first, r, ask, tray)
+    if not d <= tray.admit[r]:
+        return
+    keep(slot, d, r, tray)
+    if ask.blank.kind == KNN and keep_least(tray.kept[r], tray.filled, r, d):
+        admit_nearest(tree, asked, first, r, tray.kept[r, 0], ask, tray)
 
 
 @kernel
-def take_in(tree: Any, start: int, mask: Any, values: Array, asked: Asked, first: int, r: int, ask: Question,
-            tray: Tray) -> None:  # fmt: skip
-    """Keep objects of a block whose bits are set in the pool: codes that are whole are estimates."""
+def take_in(tree: Any, space: Any, start: int, mask: Any, values: Array, asked: Asked, first: int, r: int,
+            ask: Question, tray: Tray) -> None:  # fmt: skip
+    """Keep in the pool the objects of a block whose bits are set: codes that are whole are estimates.
+
+    Here, estimates are in the codes' own measure.
+    """
     wrong = asked.blur[first + r] + tree.error
-    unsure = (tree.codes.shape[1] + 32) * 2.0**-23  # of sums in float32
     while mask != np.uint64(0):
         i = lowest(mask)
         mask &= mask - np.uint64(1)
-        slot, apart = start + i, np.float64(values[i])
-        if slot == tray.skip[r] or slot <= tray.after[r]:
+        slot, value = start + i, np.float64(values[i])
+        if value > tray.limit[r] or slot == tray.skip[r] or slot <= tray.after[r]:
             continue
-        if tree.how == SQUARES:
-            apart = np.sqrt(apart)
-        least = distance_of(tree, max(apart * (1 - unsure) - wrong, 0.0)) * (1 - 1e-9)
-        most = distance_of(tree, apart * (1 + unsure) + wrong) * (1 + 1e-9)
-        keep(tree, slot, least, most, asked, first, r, ask, tray)
+        fetch(space, slot)
+        keep(slot, value, r, tray)
+        if ask.blank.kind == KNN and keep_least(tray.kept[r], tray.filled, r, value):
+            apart = tray.kept[r, 0] * (1 + (tree.codes.shape[1] + 32) * 2.0**-23)  # of sums in float32
+            if tree.how == SQUARES:
+                apart = np.sqrt(apart)
+            most = distance_of(tree, apart + wrong) * (1 + 1e-9)
+            admit_nearest(tree, asked, first, r, most, ask, tray)
 
 
 @kernel
-def keep(tree: Any, slot: int, least: float, most: float, asked: Asked, first: int, r: int, ask: Question,
-         tray: Tray) -> None:  # fmt: skip
-    """Keep an object in the pool that lies between two estimates."""
-    if not least <= tray.admit[r]:
-        return
+def keep(slot: int, estimate: float, r: int, tray: Tray) -> None:
+    """Keep an object in the pool."""
     place = tray.sizes[POOLED]
     tray.sizes[POOLED] = place + 1
-    tray.estimates[place], tray.pool_slots[place] = least, slot
+    tray.estimates[place], tray.pool_slots[place] = estimate, slot
     tray.following[place] = tray.head[r]
     tray.head[r] = place
-    if ask.blank.kind == KNN and keep_least(tray.kept[r], tray.filled, r, most):
-        # The k-th estimate, its error and that of whatever is compared with it.
-        slack, beyond = ask.blank.slack, tray.kept[r, 0]
-        tighten(tree, asked, first, r, admitted(beyond + allowance(slack, beyond), slack), tray)
+
+
+@kernel
+def admit_nearest(tree: Any, asked: Asked, first: int, r: int, most: float, ask: Question,
+                  tray: Tray) -> None:  # fmt: skip
+    """Admit a member nothing farther than its k-th nearest, which lies within an estimate."""
+    # The k-th estimate, its error and that of whatever is compared with it.
+    slack = ask.blank.slack
+    tighten(tree, asked, first, r, admitted(most + allowance(slack, most), slack), tray)
 
 
 @kernel
 def keep_least(kept: Array, filled: Array, r: int, d: float) -> bool:
-    """Keep the least of what is offered, and return whether there are as many as there is room for."""
+    """Keep the least of what is offered; return whether the greatest of as many as fit has become less."""
     size = kept.shape[0]
     if filled[r] < size:
         i = filled[r]
@@ -411,18 +421,20 @@ def keep_least(kept: Array, filled: Array, r: int, d: float) -> bool:
             kept[i] = kept[(i - 1) // 2]
             i = (i - 1) // 2
         kept[i] = d
-    elif d < kept[0]:
-        i = 0
-        while 2 * i + 1 < size:
-            child = 2 * i + 1
-            if child + 1 < size and kept[child + 1] > kept[child]:
-                child += 1
-            if d >= kept[child]:
-                break
-            kept[i] = kept[child]
-            i = child
-        kept[i] = d
-    return filled[r] == size
+        return filled[r] == size
+    if not d < kept[0]:
+        return False
+    i = 0
+    while 2 * i + 1 < size:
+        child = 2 * i + 1
+        if child + 1 < size and kept[child + 1] > kept[child]:
+            child += 1
+        if d >= kept[child]:
+            break
+        kept[i] = kept[child]
+        i = child
+    kept[i] = d
+    return True
 
 
 @fast_kernel
@@ -444,13 +456,13 @@ def settle_all(tree: Any, space: Any, queries: Any, asked: Asked, first: int, r:
         return
     query = prepare(space, queries, asked.place[first + r], room)
     while place >= 0:
-        if tray.estimates[place] <= tray.admit[r]:
-            slot = tray.pool_slots[place]
-            if tree.whole:
+        slot, estimate = tray.pool_slots[place], tray.estimates[place]
+        if tree.whole:
+            if estimate <= tray.limit[r]:
                 answer.wholes[COST] += not tree.measured
                 offer(answer, slot, distance(space, slot, query))
-            else:
-                offer(answer, slot, settle(space, slot, query, tray.estimates[place]))
+        elif estimate <= tray.admit[r]:
+            offer(answer, slot, settle(space, slot, query, estimate))
         place = tray.following[place]
     tray.head[r] = -1
     tighten(tree, asked, first, r, answer.reals[ADMIT], tray)
