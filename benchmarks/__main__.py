@@ -17,6 +17,7 @@ NAMES = (
     "joins",
     "complex",
     "exact",
+    "roofline",
     "scale",
     "trainer",
 )

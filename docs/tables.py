@@ -5,7 +5,7 @@ in the pages beside this file: ``demo:quality`` and ``demo:rows`` with the table
 if ``out/demo.json`` is missing; ``demo/NAME:quality`` and ``demo/NAME:rows`` with those of a demo that was
 run with ``--out out/NAME``; ``benchmark:NAME`` with the last result of that benchmark, and ``structure:KEY``
 with what that of the structures says of one; ``exact:summary`` with the index and the best peer of each
-race. It also copies the demo's pictures to ``docs/images``.
+race. It also copies the pictures of the demo and of benchmarks to ``docs/images``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def main() -> None:
 
         app(["demo", "--out", str(OUT)], standalone_mode=False)
     (DOCS / "images").mkdir(exist_ok=True)
-    for picture in OUT.glob("*.png"):
+    for picture in (*OUT.glob("*.png"), *report.RESULTS.glob("*.png")):
         shutil.copy(picture, DOCS / "images" / picture.name)
     places = {}
     for file in (OUT / "demo.json", *sorted(OUT.glob("*/demo.json"))):

@@ -10,9 +10,11 @@ Idea
 
 Bounds
     A query is admitted objects up to an estimate, as in every traversal. `reach` is that number as the codes
-    measure it, and gives way to all that was rounded: the codes of the query (`blur`) and those of the block
-    (`error`), each measured when it was made, and the product, by `slack` (Σ‖x‖² + ‖q‖² − 2xq cancels, so its
-    rounding is a part of the squared norms and not of the result).
+    measure it, and gives way to all that was rounded: the codes of the query (`blur`) and those of the rows
+    (`error`), measured when they were made, and the product, by `slack` (Σ‖x‖² + ‖q‖² − 2xq cancels, so its
+    rounding is a part of the squared norms and not of the result). What then remains to be compared with is
+    the `limit`. Codes that are `whole`, all coordinates in float32 and not multiplied, are estimates: then
+    nothing is measured but what is settled.
 
 A structure that is swept says how (`roam`); its arrays are at least those of `coding.Coded`.
 """

@@ -17,7 +17,7 @@ Arrays
     children of node i are ``first[i]`` up to ``first[i + 1]``; ``boxes[i]`` holds their least and greatest
     coordinates, ``centres[i]`` the middles of these. Blocks come after all nodes that hold boxes; block b
     holds slots 64 b to 64 b + 63; ``codes[b]`` are its codes, ``norms[b]`` their squared lengths, and
-    ``error[b]`` is how far rounding moved any of its rows.
+    ``error`` is how far rounding moved any row.
 
 Invariants
     Every node but the last of each level is full. A box holds the coordinates of all rows below it.
