@@ -27,6 +27,8 @@ Reals = npt.NDArray[np.float64]
 
 CHUNK = 1 << 21  # numbers that are turned at once
 UNKNOWN = -2
+FEW = 4  # up to so many coordinates, rows are compared by differences, in float32
+_MOST_SUBTRACTED = 128
 _LARGEST_HALF = 32_000.0  # length of a row of codes of 16 bits: products stay in 32
 _FAR = 1e6  # queries beyond so many times the reach of the data are as good as infinitely far
 
@@ -182,10 +184,13 @@ def encode_query(tree: Any, row: Array, turned: Array, j: int, asked: Asked) -> 
         peak = max(peak, abs(rest))
         square += rest * rest
     step = 0.0
-    if each == 4:
+    if not tree.gram:
+        step = tree.step
+    elif each == 4:
         step = peak / 127.0
     elif each == 2:
         step = np.sqrt(square) / _LARGEST_HALF
+    edge = step * greatest_code(tree.how, coded) if not tree.gram and step > 0.0 else np.inf
     lost = total = norm = 0.0
     codes = asked.codes[j]
     for k in range(codes.shape[0]):
@@ -196,6 +201,7 @@ def encode_query(tree: Any, row: Array, turned: Array, j: int, asked: Asked) -> 
             value = rest
         if vague:
             value = 0.0
+        value = min(max(value, -edge), edge)  # all rows are within, and so none is farther for it
         near = value
         if step > 0.0:
             whole = np.rint(value / step)
@@ -205,7 +211,11 @@ def encode_query(tree: Any, row: Array, turned: Array, j: int, asked: Asked) -> 
         else:
             codes[k] = value
             near = np.float64(codes[k])
-        lost += (near - value) ** 2 if tree.how == SQUARES else abs(near - value)
+        apart = abs(near - value)
+        if tree.how == SQUARES:
+            lost += apart * apart
+        else:
+            lost = lost + apart if tree.how == MAGNITUDES else max(lost, apart)
         norm += near * near
     asked.bias[j] = -OFFSET * total if each == 4 else 0.0
     asked.factor[j] = -2.0 * tree.step * step if step > 0.0 else -2.0
@@ -261,8 +271,8 @@ def blank_asked(tree: Any, rows: npt.NDArray[Any], offset: int = 0) -> Asked:
     width = ROWS * len(tree.axes)
     turned = np.empty((count, width), np.float32) if width else centred  # rows may be coordinates
     padded = count + TOGETHER
-    kind = {4: np.int8, 2: np.int16, 1: np.float32}[tree.codes.shape[3]]
-    sums = np.float32 if kind is np.float32 else np.int32
+    kind = np.dtype(np.int8) if tree.codes.dtype == np.uint8 else tree.codes.dtype
+    sums = np.float32 if kind == np.float32 else np.int32
     home = np.empty(count, np.int64)
     home.fill(UNKNOWN)
     reals, floats = np.zeros((5, padded)), np.zeros((2, padded), np.float32)
@@ -294,11 +304,22 @@ def in_columns(axes: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     return blocks
 
 
-def code_width(gram: bool, coded: int) -> int:
-    """Return how many codes fill 32 bits on this machine."""
-    if not gram:
-        return 1
-    return 4 if BYTES else 2
+def code_kind(layout: Layout) -> tuple[int, type]:
+    """Return how many codes of a row lie together, in 32 bits, on this machine, and their type."""
+    if layout.gram:
+        return (4, np.uint8) if BYTES else (2, np.int16)
+    return 1, np.int16 if subtracted_whole(layout.coded) else np.float32
+
+
+def subtracted_whole(coded: int) -> bool:
+    """Whether so many coordinates are subtracted as whole numbers: few need not, many would be too coarse."""
+    return FEW < coded <= _MOST_SUBTRACTED
+
+
+@kernel
+def greatest_code(how: int, coded: int) -> int:
+    """Return the greatest whole number of those that are subtracted, whose sums stay in 16 bits."""
+    return 32767 // (2 * coded) if how == MAGNITUDES else 16383
 
 
 def rounding(layout: Layout) -> float:

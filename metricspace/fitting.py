@@ -13,16 +13,19 @@ import numpy as np
 import numpy.typing as npt
 
 from .coding import (
+    FEW,
     Asked,
     Layout,
     Reals,
     centre,
     chunks,
-    code_width,
+    code_kind,
     coordinates,
     encode_rows,
+    greatest_code,
     in_columns,
     rounding,
+    subtracted_whole,
 )
 from .construction import Construction
 from .ids import Positions
@@ -30,7 +33,7 @@ from .kernels import Array, kernel
 from .laws import Metric
 from .metrics.directions import ArcSpace
 from .norms import ChebyshevSpace, EuclideanSpace, ManhattanSpace, MinkowskiSpace, OnRows
-from .simd.tiles import GREATEST, MAGNITUDES, OFFSET, ROWS, SQUARES
+from .simd.tiles import BYTES, GREATEST, MAGNITUDES, OFFSET, ROWS, SQUARES
 from .together import Tray, all_blocks, roam
 
 SAMPLE = 65_536  # rows from which the axes are found
@@ -38,7 +41,6 @@ ASKED = 100  # rows that are asked for their neighbours
 NEIGHBOURS = 10
 COMPARED = 16_384  # rows with which they are compared, coordinate by coordinate
 BOXED = 8  # coordinates of boxes
-FEW = 4  # up to so many coordinates, rows are compared by differences
 PRUNED = 0.7  # boxes that leave more of the blocks are not looked at
 SCANNING = 60  # queries that share a block of a scan
 NOWHERE = 1e15  # the centre of a child that does not exist
@@ -250,8 +252,8 @@ def pairwise(how: int, x: Reals, y: Reals) -> Reals:
 
 
 def whole(plane: Plane, coded: int) -> bool:
-    """Whether so many coordinates are all, subtracted from each other, and the metric is the norm of that."""
-    return not plane.gram and plane.own and coded == plane.axes.shape[1]
+    """Whether so many coordinates are all, subtracted in float32, and the metric is the norm of that."""
+    return not plane.gram and plane.own and coded == plane.axes.shape[1] and not subtracted_whole(coded)
 
 
 class Choice(NamedTuple):
@@ -291,7 +293,7 @@ def chosen_codes(plane: Plane, asked: Reals, others: Reals, radii: Reals, scanne
             )
             longest = np.sqrt(whole_y.max())
             # Stirred coordinates are about normal; the longest row has the step made for its greatest.
-            blur = 0.0102 if code_width(plane.gram, size) == 4 else 0.0001
+            blur = 0.0102 if BYTES else 0.0001
             wrong = blur * (longest + np.sqrt(whole_x)) if plane.gram else 0.0 * whole_x
             rest = (rest_x[:, None] - rest_y) ** 2 if plane.rotated else 0.0
             bound = np.sqrt(joined + rest)
@@ -377,12 +379,14 @@ def coded(layout: Layout, rows: npt.NDArray[Any], order: Positions) -> Coded:
         )
     middle = (least + greatest) / 2 if layout.rest else 0.0
     peak = max(peak, greatest - middle if layout.rest else 0.0)
-    each = code_width(layout.gram, layout.coded)
-    step = {4: peak / 127, 2: float(np.sqrt(longest)) / 32_000, 1: 0.0}[each]
-    if each > 1 and step == 0.0:
+    each, kind = code_kind(layout)
+    greatest_of = {4: 127.0, 2: 0.0, 1: float(greatest_code(layout.how, layout.coded))}[each]
+    step = float(np.sqrt(longest)) / 32_000 if each == 2 else peak / greatest_of
+    if kind is np.float32:
+        step = 0.0
+    elif step == 0.0:
         step = 1.0  # all rows are the same
     blocks, steps = -(-count // ROWS), -(-(layout.coded + layout.rest) // each)
-    kind = {4: np.uint8, 2: np.int16, 1: np.float32}[each]
     codes = np.full((blocks, steps, ROWS, each), OFFSET if each == 4 else 0, kind)
     norms, error = np.zeros((blocks, ROWS), np.float32), 0.0
     partial = np.zeros((count, layout.partial), np.float32)

@@ -48,6 +48,8 @@ from .simd.tiles import (
     ROWS,
     SQUARES,
     TOGETHER,
+    codes_by_greatest,
+    codes_by_magnitudes,
     lowest,
     prefetch,
     rows_by_greatest,
@@ -309,6 +311,11 @@ def compare(tree: Any, block: int, asked: Asked, first: int, count: int, limits:
 @kernel
 def compare_one(tree: Any, block: int, own: Array, limit: Any, bounds: Array) -> Any:
     """Return the bits of the rows of a block within a limit of one query, by their differences."""
+    if tree.step > 0.0:
+        step = np.float32(tree.step)
+        if tree.how == MAGNITUDES:
+            return codes_by_magnitudes(tree.codes[block], own, step, limit, bounds)
+        return codes_by_greatest(tree.codes[block], own, step, limit, bounds)
     if tree.how == SQUARES:
         return rows_by_squares(tree.codes[block], own, limit, bounds)
     if tree.how == MAGNITUDES:

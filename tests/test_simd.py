@@ -236,6 +236,28 @@ def test_boxes_and_rows_equal_their_twins(how):
                 assert found[0] == found[1]
 
 
+@pytest.mark.skipif(not VECTORS, reason="the plain twins stand in for the primitives")
+@pytest.mark.parametrize("how", ["magnitudes", "greatest"])
+def test_differences_of_codes_equal_their_twins(how):
+    primitive = getattr(tiles, f"codes_by_{how}")
+    twin = tiles.plain_codes_within[["magnitudes", "greatest"].index(how)]
+    one, other = kernel(lambda *given: primitive(*given)), kernel(lambda *given: twin(*given))
+    random, step = np.random.default_rng(8), np.float32(0.25)
+    for dimensions in (1, 7, 8, 20):
+        rows = random.integers(-90, 90, (dimensions, tiles.ROWS, 1)).astype(np.int16)
+        at = random.integers(-90, 90, dimensions).astype(np.int16)
+        right = np.abs(rows[:, :, 0].astype(int) - at[:, None])
+        right = step * (right.sum(axis=0) if how == "magnitudes" else right.max(axis=0))
+        for limit in (-1.0, float(np.median(right)), 1e9, np.inf):
+            found = []
+            for call in (one, other):
+                out = np.zeros(tiles.ROWS, np.float32)
+                found.append((int(call(rows, at, step, np.float32(limit), out)), out.tolist()))
+            assert found[0][0] == found[1][0] == sum(1 << j for j in range(tiles.ROWS) if right[j] <= limit)
+            if found[0][0]:  # it stops early when none is left
+                assert found[0][1] == found[1][1] == right.tolist()
+
+
 def test_places_in_registers():
     values = np.random.default_rng(2).permutation(tiles.ROWS).astype(np.float32)
     for lowest, least, within in (

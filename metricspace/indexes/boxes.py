@@ -170,7 +170,7 @@ def code_bound(tree: Boxes, block: int, j: int, asked: Asked, place: int) -> flo
     else:
         for k in range(codes.shape[0]):
             apart = abs(np.float64(codes[k, j, 0]) - np.float64(own[k]))
-            total = joined(tree.how, total, apart)
+            total = joined(tree.how, total, apart * tree.step if tree.step > 0.0 else apart)
     return max(length(tree.how, total) - asked.blur[place] - tree.error, 0.0)
 
 

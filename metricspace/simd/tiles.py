@@ -2,9 +2,9 @@
 
 What a query is compared with lies column by column, ``[dimension][64]``, so that a register holds the same
 dimension of many rows. Distances of boxes and rows come as sums of squares, sums of magnitudes or the
-greatest magnitude, in float32; who asks allows for its rounding. Products of codes are exact: bytes, offset
-by 128 on the side of the rows, where the machine multiplies four of them at once (VNNI), pairs of 16 bits
-elsewhere; or they are products of float32.
+greatest magnitude, in float32; who asks allows for its rounding. Those of codes are exact: products of bytes,
+offset by 128 on the side of the rows, where the machine multiplies four of them at once (VNNI), of pairs of
+16 bits elsewhere; or differences of 16 bits. Where codes do not pay they are float32.
 """
 
 from __future__ import annotations
@@ -194,6 +194,72 @@ def _multiplied_by(builder: Any, element: Any, rows: Any, query: Any, total: Any
         for first in (0, 1)
     )
     return builder.add(builder.add(even, odd), total)  # which the compiler knows as one instruction
+
+
+def _codes_within(how: int) -> Any:
+    """Return a function that measures 64 rows of whole numbers against one query.
+
+    It takes ``[dimension][64][1]`` and the query in 16 bits, what a unit stands for, a limit, and where the
+    distances go; it returns the bits of those within the limit. Sums must stay below 2¹⁵. It stops early when
+    there are none.
+    """
+    wide = ir.VectorType(ir.IntType(16), ROWS)
+    most = (1 << 15) - 1
+
+    @intrinsic
+    def within(typing: Any, columns: Any, at: Any, step: Any, limit: Any, out: Any) -> Any:
+        refuse_strided(columns, at, out)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            kinds = signature.args
+            source, query = (_pointer(context, builder, kinds[k], arguments[k], wide.element) for k in (0, 1))
+            target = _pointer(context, builder, kinds[4], arguments[4], _FLOAT)
+            shape = context.make_array(kinds[0])(context, builder, arguments[0]).shape
+            dimensions = builder.extract_value(shape, 0)
+            units = builder.fdiv(arguments[3], arguments[2])
+            for bound, comparison in ((float(most), "<"), (-1.0, ">")):
+                edge = ir.Constant(_FLOAT, bound)
+                units = builder.select(builder.fcmp_ordered(comparison, units, edge), units, edge)
+            edge = _splat(builder, builder.fptosi(units, wide.element), wide)
+            totals = cgutils.alloca_once_value(builder, ir.Constant(wide, None))
+
+            def near() -> Any:
+                found = builder.icmp_signed("<=", builder.load(totals), edge)
+                return builder.bitcast(found, INDEX)
+
+            def join(k: Any) -> None:
+                own = _splat(builder, builder.load(builder.gep(query, [k])), wide)
+                row = _load(builder, source, builder.mul(k, ir.Constant(INDEX, ROWS)), wide)
+                apart = builder.sub(row, own)
+                below = builder.icmp_signed("<", apart, ir.Constant(wide, None))
+                apart, total = builder.select(below, builder.neg(apart), apart), builder.load(totals)
+                if how == MAGNITUDES:
+                    builder.store(builder.add(total, apart), totals)
+                else:
+                    greater = builder.icmp_signed(">", apart, total)
+                    builder.store(builder.select(greater, apart, total), totals)
+
+            eights = builder.lshr(dimensions, ir.Constant(INDEX, 3))
+            left = cgutils.alloca_once_value(builder, builder.and_(dimensions, ir.Constant(INDEX, 7)))
+            with cgutils.for_range(builder, eights) as loop:
+                first = builder.shl(loop.index, ir.Constant(INDEX, 3))
+                for k in range(8):
+                    join(builder.add(first, ir.Constant(INDEX, k)))
+                none = builder.icmp_unsigned("==", near(), ir.Constant(INDEX, 0))
+                with cgutils.if_unlikely(builder, none):
+                    builder.store(ir.Constant(INDEX, 0), left)
+                    loop.do_break()
+            first = builder.shl(eights, ir.Constant(INDEX, 3))
+            with cgutils.for_range(builder, builder.load(left)) as loop:
+                join(builder.add(first, loop.index))
+            values = builder.sitofp(builder.load(totals), ir.VectorType(_FLOAT, ROWS))
+            values = builder.fmul(values, _splat(builder, arguments[2], values.type))
+            builder.store(values, builder.bitcast(target, values.type.as_pointer()), align=4)
+            return near()
+
+        return types.uint64(columns, at, types.float32, types.float32, out), generate
+
+    return within
 
 
 Finish = Callable[[int, int, Any], None]  # takes the number of a query, that of a piece, and its values
@@ -440,6 +506,22 @@ def _plain_within(how: int, boxes: bool) -> Any:
     return within
 
 
+def _plain_codes_within(how: int) -> Any:
+    @kernel
+    def within(columns: Array, at: Array, step: float, limit: float, out: Array) -> Any:
+        mask, most = np.uint64(0), np.int64(min(max(limit / step, -1.0), 2.0**15 - 1))
+        for j in range(ROWS):
+            total: Any = 0
+            for k in range(columns.shape[0]):
+                apart = abs(np.int64(columns[k, j, 0]) - np.int64(at[k]))
+                total = total + apart if how == MAGNITUDES else max(total, apart)
+            out[j] = np.float32(total) * step
+            mask |= np.uint64(total <= most) << np.uint64(j)
+        return mask
+
+    return within
+
+
 @kernel
 def plain_tile_values(
     codes: Array, asked: Array, first: int, bias: Array, norms: Array, factors: Array, out: Array
@@ -527,6 +609,7 @@ def plain_prefetch(rows: Array, i: int) -> None:
 
 plain_boxes_within = tuple(_plain_within(how, True) for how in (SQUARES, MAGNITUDES, GREATEST))
 plain_rows_within = tuple(_plain_within(how, False) for how in (SQUARES, MAGNITUDES, GREATEST))
+plain_codes_within = tuple(_plain_codes_within(how) for how in (MAGNITUDES, GREATEST))
 plain_tile_of_one, plain_tile_of_six = (_plain_tile(count) for count in (1, TOGETHER))
 plain_turn_one, plain_turn_six = (_plain_turn(count) for count in (1, TOGETHER))
 
@@ -537,6 +620,7 @@ if VECTORS:
     rows_by_squares, rows_by_magnitudes, rows_by_greatest = (
         _within(how, False) for how in (SQUARES, MAGNITUDES, GREATEST)
     )
+    codes_by_magnitudes, codes_by_greatest = (_codes_within(how) for how in (MAGNITUDES, GREATEST))
     tile_of_one, tile_of_six = (_tile(count) for count in (1, TOGETHER))
     turn_one, turn_six = (_turn(count) for count in (1, TOGETHER))
     lowest, place_of_least, prefetch = _lowest, _place_of_least, _prefetch
@@ -544,6 +628,7 @@ if VECTORS:
 else:
     boxes_by_squares, boxes_by_magnitudes, boxes_by_greatest = plain_boxes_within
     rows_by_squares, rows_by_magnitudes, rows_by_greatest = plain_rows_within
+    codes_by_magnitudes, codes_by_greatest = plain_codes_within
     tile_of_one, tile_of_six = plain_tile_of_one, plain_tile_of_six
     turn_one, turn_six = plain_turn_one, plain_turn_six
     lowest, place_of_least, prefetch = plain_lowest, plain_place_of_least, plain_prefetch
