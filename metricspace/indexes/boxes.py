@@ -75,6 +75,9 @@ from ..together import ALL, NODES, Tray, all_blocks, distance_of, roam
 from ..traversal import Desk, consider, expand, make_desk, offer_child
 
 
+GROUP = 2 * TOGETHER  # queries that go together: the second six find codes in a near cache
+
+
 class Boxes(NamedTuple):
     """Boxes, codes, and how a query becomes comparable with them."""
 
@@ -84,7 +87,7 @@ class Boxes(NamedTuple):
     measured: bool  # whether comparing codes counts as measuring: false
     whole: bool  # whether codes are all of a row, in float32, and their differences are estimates
     pruned: bool  # whether boxes are looked at in a sweep
-    together: int  # queries that share a block
+    together: int  # queries that go together
     coded: int  # coordinates of codes, without the rest
     rest: bool  # whether the length of the rest is one more
     scale: float  # coordinates are so many times the distances
@@ -365,7 +368,7 @@ class BoxTree(BaseIndex):
         codes = coded(layout, rows, order)
         radius = float(np.sqrt(codes.norms.max(initial=0.0))) * (1 + 1e-6)
         return Boxes(
-            count, layout.how, layout.gram, False, whole(plane, layout.coded), pruned, TOGETHER,
+            count, layout.how, layout.gram, False, whole(plane, layout.coded), pruned, GROUP,
             layout.coded, layout.rest, layout.scale, layout.stretch, plane.sphere, codes.step, codes.middle,
             radius, rounding(layout), above, layout.mean, in_columns(layout.axes), first, boxes, centres,
             codes.codes, codes.norms, codes.error, codes.partial,
