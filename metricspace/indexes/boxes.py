@@ -74,7 +74,6 @@ from ..simd.tiles import (
 from ..together import ALL, NODES, Tray, all_blocks, distance_of, roam
 from ..traversal import Desk, consider, expand, make_desk, offer_child
 
-
 GROUP = 2 * TOGETHER  # queries that go together: the second six find codes in a near cache
 
 
