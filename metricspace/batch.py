@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -424,6 +425,7 @@ class Sweeper(Memory):
         )
         self.asked, self.offset = asked, offset
         self.tray = taken_tray(members, batch.k)
+        self._lent, self._left = threading.Lock(), False
 
     def answer(self, batch: Batch, first: int, last: int) -> None:
         bound = batch.bound
@@ -447,10 +449,14 @@ class Sweeper(Memory):
                 self.more_results()
 
     def cancel(self) -> None:
-        self.tray.sizes[SWEEP_STOP] = 1
+        with self._lent:
+            if not self._left:  # else others may have the tray
+                self.tray.sizes[SWEEP_STOP] = 1
 
     def leave(self) -> None:
-        give_back(self.tray)
+        with self._lent:
+            self._left = True
+            give_back(self.tray)
 
     def _numbers(self, first: int, last: int) -> Any:
         return self.asked.place[first:last]

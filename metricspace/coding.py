@@ -308,12 +308,8 @@ def code_kind(layout: Layout) -> tuple[int, type]:
     """Return how many codes of a row lie together, in 32 bits, on this machine, and their type."""
     if layout.gram:
         return (4, np.uint8) if BYTES else (2, np.int16)
-    return 1, np.int16 if subtracted_whole(layout.coded) else np.float32
-
-
-def subtracted_whole(coded: int) -> bool:
-    """Whether so many coordinates are subtracted as whole numbers: few need not, many would be too coarse."""
-    return FEW < coded <= _MOST_SUBTRACTED
+    # Few coordinates need not be whole numbers, and of many the sums would leave 16 bits.
+    return 1, np.int16 if FEW < layout.coded <= _MOST_SUBTRACTED else np.float32
 
 
 @kernel

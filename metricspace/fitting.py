@@ -25,7 +25,6 @@ from .coding import (
     greatest_code,
     in_columns,
     rounding,
-    subtracted_whole,
 )
 from .construction import Construction
 from .ids import Positions
@@ -42,6 +41,7 @@ NEIGHBOURS = 10
 COMPARED = 16_384  # rows with which they are compared, coordinate by coordinate
 BOXED = 8  # coordinates of boxes
 PRUNED = 0.7  # boxes that leave more of the blocks are not looked at
+COARSE = 0.1  # codes that are subtracted may be wrong by so much of a usual radius, on either side
 SCANNING = 60  # queries that share a block of a scan
 NOWHERE = 1e15  # the centre of a child that does not exist
 
@@ -251,9 +251,11 @@ def pairwise(how: int, x: Reals, y: Reals) -> Reals:
     return apart
 
 
-def whole(plane: Plane, coded: int) -> bool:
-    """Whether so many coordinates are all, subtracted in float32, and the metric is the norm of that."""
-    return not plane.gram and plane.own and coded == plane.axes.shape[1] and not subtracted_whole(coded)
+def whole(plane: Plane, codes: npt.NDArray[Any]) -> bool:
+    """Whether codes are all coordinates in float32, to be subtracted, and the metric is the norm of that."""
+    return (
+        plane.own and not plane.gram and codes.dtype == np.float32 and codes.shape[1] == plane.axes.shape[1]
+    )
 
 
 class Choice(NamedTuple):
@@ -364,8 +366,8 @@ class Coded(NamedTuple):
     partial: npt.NDArray[np.float32]
 
 
-def coded(layout: Layout, rows: npt.NDArray[Any], order: Positions) -> Coded:
-    """Return the codes of rows in an order."""
+def coded(layout: Layout, rows: npt.NDArray[Any], order: Positions, radius: float) -> Coded:
+    """Return the codes of rows in an order, where queries usually have such a radius."""
     count, width = rows.shape
     own = slice(layout.boxed, layout.boxed + layout.coded)
     peak = longest = greatest = 0.0
@@ -380,8 +382,13 @@ def coded(layout: Layout, rows: npt.NDArray[Any], order: Positions) -> Coded:
     middle = (least + greatest) / 2 if layout.rest else 0.0
     peak = max(peak, greatest - middle if layout.rest else 0.0)
     each, kind = code_kind(layout)
-    greatest_of = {4: 127.0, 2: 0.0, 1: float(greatest_code(layout.how, layout.coded))}[each]
-    step = float(np.sqrt(longest)) / 32_000 if each == 2 else peak / greatest_of
+    if each == 2:
+        step = float(np.sqrt(longest)) / 32_000
+    else:
+        step = peak / (127 if each == 4 else greatest_code(layout.how, layout.coded))
+    if each == 1:
+        wrong = step / 4 * (layout.coded if layout.how == MAGNITUDES else 2)
+        kind = kind if wrong <= COARSE * radius else np.float32
     if kind is np.float32:
         step = 0.0
     elif step == 0.0:
@@ -493,7 +500,7 @@ def flattened(space: Any, rows: npt.NDArray[Any]) -> Flat:
         error = max(error, worst)
     radius = float(np.sqrt(norms.max(initial=0.0))) * (1 + 1e-6)
     return Flat(
-        count, plane.how, plane.gram, True, whole(plane, width), SCANNING, width, False, plane.scale, 1.0,
+        count, plane.how, plane.gram, True, whole(plane, codes), SCANNING, width, False, plane.scale, 1.0,
         plane.sphere, 0.0, 0.0, radius, rounding(layout), plane.mean, in_columns(layout.axes),
         np.zeros((0, 0, 2, ROWS), np.float32), codes, norms, error, np.zeros((0, 0), np.float32),
     )  # fmt: skip

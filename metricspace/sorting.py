@@ -74,8 +74,10 @@ def _spread(start: int, stop: int, ends: Array, given: Results, to: Results) -> 
     for i in range(start, stop):
         d = given.distances[i]
         low, high = min(low, d), max(high, d)
+    if not low < high:
+        return False
     scale = (stop - start - 1) / (high - low)
-    if not 0 < scale < np.inf:
+    if not scale < np.inf:
         return False
     ends[: stop - start] = 0
     for i in range(start, stop):

@@ -153,6 +153,19 @@ def test_a_deep_tree():
     ]
 
 
+@pytest.mark.parametrize("metric", ["manhattan", "chebyshev"])
+def test_one_row_far_away_does_not_make_codes_of_the_others_useless(metric):
+    rows = clustered(3000, 20)
+    usual = ms.BoxTree(metric).fit(rows)
+    assert usual._tree.codes.dtype == np.int16
+    rows[0] += 1e6
+    index, scan = ms.BoxTree(metric).fit(rows), ms.LinearScan(metric).fit(rows)
+    hits, right = index.knn(rows[1:101], 5), scan.knn(rows[1:101], 5)
+    assert (hits.ids == right.ids).all()
+    assert (hits.distances == right.distances).all()
+    assert hits.cost.mean() < 10 * usual.knn(rows[1:101], 5).cost.mean()
+
+
 def axes_of(tree):
     return np.hstack([np.zeros((len(tree.mean), 0)), *(block[:, :, 0] for block in tree.axes)])
 

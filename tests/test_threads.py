@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import metricspace as ms
+from metricspace import threads
 
 X = np.random.default_rng(0).normal(size=(3000, 8)).astype(np.float32)
 
@@ -67,3 +68,39 @@ def test_progress_is_shown(capsys):
     index.knn(X[:600], 3, progress=True)
     index.range(X[:600], 0.1, progress=True)
     assert (index.knn(X[:600], 3, progress=True).positions[:, 0] == np.arange(600)).all()
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_the_caller_begins_with_the_first_task(left):
+    ran = []
+
+    def brief(until):
+        ran.append("brief")
+        return left
+
+    tasks = [lambda name=name: ran.append(name) for name in ("first", "second", "third")]
+    threads.run(tasks, lambda: None, brief=brief)
+    assert sorted(ran) == sorted(["brief", "second", "third"] + ["first"] * left)
+
+
+def test_what_the_caller_leaves_is_searched_by_others(monkeypatch):
+    monkeypatch.setattr(threads, "_BRIEF", 0.0)  # it leaves all
+    rows = np.random.default_rng(3).normal(size=(2000, 6)).astype(np.float32)
+    for cls in (ms.BoxTree, ms.VPTree, ms.LinearScan):
+        index, right = cls().fit(rows), ms.LinearScan().fit(rows).range(rows[:300], 1.0, n_jobs=1)
+        for n_jobs in (1, 2):
+            found = index.range(rows[:300], 1.0, n_jobs=n_jobs)
+            assert (found.indptr == right.indptr).all()
+            assert (found.ids == right.ids).all()
+
+
+def test_queries_of_another_kind_of_array_follow_usual_ones(tmp_path):
+    rows = np.random.default_rng(4).normal(size=(300, 5)).astype(np.float32)
+    ms.LinearScan().fit(rows).save(tmp_path / "index")
+    kept = ms.load(tmp_path / "index")  # its arrays may not be written to
+    for cls in (ms.BoxTree, ms.VPTree, ms.LinearScan):
+        index = cls().fit(rows)
+        usual = index.knn(rows, 3)
+        assert (index.knn_join(kept, 3).ids == usual.ids).all()
+        assert (index.knn(rows, 3).ids == usual.ids).all()
+        assert len(index._machine_code) >= 1

@@ -364,10 +364,10 @@ class BoxTree(BaseIndex):
             plane, chosen_codes(plane, asked, others, radii, left if pruned else 1.0), self.seed
         )
         first, above, boxes, centres = nested(least, most)
-        codes = coded(layout, rows, order)
+        codes = coded(layout, rows, order, float(np.median(radii)))
         radius = float(np.sqrt(codes.norms.max(initial=0.0))) * (1 + 1e-6)
         return Boxes(
-            count, layout.how, layout.gram, False, whole(plane, layout.coded), pruned, GROUP,
+            count, layout.how, layout.gram, False, whole(plane, codes.codes), pruned, GROUP,
             layout.coded, layout.rest, layout.scale, layout.stretch, plane.sphere, codes.step, codes.middle,
             radius, rounding(layout), above, layout.mean, in_columns(layout.axes), first, boxes, centres,
             codes.codes, codes.norms, codes.error, codes.partial,
