@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import metricspace as ms
-from metricspace.simd.tiles import BYTES
 from metricspace.dynamic import DynamicIndex
+from metricspace.simd.tiles import BYTES
 from tests import naive
 
 
