@@ -406,6 +406,15 @@ def coded(layout: Layout, rows: npt.NDArray[Any], order: Positions, radius: floa
     return Coded(step, middle, codes, norms, error, partial)
 
 
+def bytes_coded(metric: OnRows, count: int, width: int) -> int:
+    """Return how many bytes codes of so many rows take at most, with their norms."""
+    norm = getattr(metric.arrays, "func", metric.arrays)
+    products = norm not in (ManhattanSpace, ChebyshevSpace) and width > FEW
+    each = (1 if BYTES else 2) if products else 4
+    second = 2 * width if products and width > 256 else 0  # half of a row in float32
+    return count * (each * (width + 4) + second + 4)
+
+
 def boxes_of(plane: Plane, rows: npt.NDArray[Any], order: Positions) -> tuple[Array, Array]:
     """Return the boxes of blocks of rows, rounded outward to float32."""
     blocks, axes = -(-len(rows) // ROWS), np.ascontiguousarray(plane.axes[:, : plane.boxed])

@@ -166,6 +166,21 @@ def test_one_row_far_away_does_not_make_codes_of_the_others_useless(metric):
     assert hits.cost.mean() < 10 * usual.knn(rows[1:101], 5).cost.mean()
 
 
+@pytest.mark.parametrize(
+    ("metric", "d"), [("euclidean", 3), ("euclidean", 300), ("manhattan", 30), ("angular", 20)]
+)
+def test_memory_is_foreseen(metric, d):
+    rows = clustered(4000, d)
+    index = ms.BoxTree(metric).fit(rows)
+    with pytest.raises(ms.errors.TooLarge, match="max_bytes"):
+        ms.BoxTree(metric, max_bytes=index.nbytes - 1).fit(rows)
+    ms.BoxTree(metric, max_bytes=2 * index.nbytes + 10**6).fit(rows)
+    scan = ms.LinearScan(metric).fit(rows)
+    scan.knn(rows[:20], 3)
+    with pytest.raises(ms.errors.TooLarge, match="max_bytes"):
+        ms.LinearScan(metric, max_bytes=int(0.95 * scan.nbytes)).fit(rows)
+
+
 def axes_of(tree):
     return np.hstack([np.zeros((len(tree.mean), 0)), *(block[:, :, 0] for block in tree.axes)])
 

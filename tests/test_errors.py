@@ -128,7 +128,8 @@ def test_images_count_as_memory(form):
     metric = "hellinger" if form is list else ms.metric("hausdorff", ground="hellinger")
     with pytest.raises(errors.TooLarge, match="max_bytes"):
         ms.LinearScan(metric, max_bytes=1_000_000).fit(form(rows))  # of which the rows take 400,000
-    ms.LinearScan(metric, max_bytes=1_300_000).fit(form(rows))
+    ms.VPTree(metric, max_bytes=1_300_000).fit(form(rows))
+    ms.LinearScan(metric, max_bytes=1_700_000).fit(form(rows))  # with a copy of rows for queries together
 
 
 def test_switches_are_true_or_false():

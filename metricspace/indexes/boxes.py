@@ -43,6 +43,7 @@ from ..fitting import (
     block_keys,
     blocks_left,
     boxes_of,
+    bytes_coded,
     chosen_codes,
     coded,
     in_blocks,
@@ -57,7 +58,7 @@ from ..index import BaseIndex
 from ..kernels import Array, kernel
 from ..laws import Bound, Metric
 from ..metrics.directions import ArcSpace
-from ..norms import ChebyshevSpace, EuclideanSpace, ManhattanSpace, MinkowskiSpace, OnRows
+from ..norms import ChebyshevSpace, EuclideanSpace, ManhattanSpace, MinkowskiSpace, OnRows, rows_of
 from ..objects import Objects
 from ..simd.tiles import (
     MAGNITUDES,
@@ -335,7 +336,7 @@ class BoxTree(BaseIndex):
         tree = self._tree
         boxes = f"boxes in {tree.boxes.shape[1]} coordinates" if tree.pruned else "all blocks"
         rest = " and the length of the rest" if tree.rest else ""
-        bits = 32 // tree.codes.shape[3]
+        bits = 8 * tree.codes.itemsize
         second = f", then {tree.partial.shape[1]} in float32" if tree.partial.shape[1] else ""
         return f"{boxes}; codes of {bits} bits of {tree.coded} coordinates{rest}{second}"
 
@@ -387,6 +388,10 @@ class BoxTree(BaseIndex):
         parents = np.full(inner + blocks, -1)
         parents[1:] = np.repeat(np.arange(inner), np.diff(tree.first))
         return Anatomy(inner + np.arange(tree.objects) // ROWS, parents)
+
+    def _bytes_derived(self, objects: Objects) -> int:
+        assert isinstance(self.metric, OnRows)
+        return super()._bytes_derived(objects) + bytes_coded(self.metric, *rows_of(objects).shape)
 
     def _bytes(self, count: int) -> int:
         return 64 * count

@@ -20,7 +20,7 @@ from ..fitting import flattened, scanned_together
 from ..ids import Positions
 from ..index import BaseIndex
 from ..kernels import kernel
-from ..norms import OnRows
+from ..norms import OnRows, rows_of
 from ..objects import Objects
 from ..space import BLOCK, home, span_at_least
 from ..traversal import Desk, consider_block, expand, make_desk, offer_child
@@ -120,6 +120,11 @@ class LinearScan(BaseIndex):
 
     def _flattened(self, objects: Objects) -> Any:
         return flattened(self.metric.space(objects), self._vectors(objects))
+
+    def _bytes_derived(self, objects: Objects) -> int:
+        derived = super()._bytes_derived(objects)
+        # Queries that go together are compared with a copy in float32.
+        return derived + (4 * rows_of(objects).size if scanned_together(self.metric) else 0)
 
     def _vectors(self, objects: Objects) -> npt.NDArray[Any]:
         assert isinstance(self.metric, OnRows)
