@@ -123,8 +123,10 @@ class LinearScan(BaseIndex):
 
     def _bytes_derived(self, objects: Objects) -> int:
         derived = super()._bytes_derived(objects)
-        # Queries that go together are compared with a copy in float32.
-        return derived + (4 * rows_of(objects).size if scanned_together(self.metric) else 0)
+        if not scanned_together(self.metric):
+            return derived
+        # Queries that go together are compared with a copy in float32, and its norms.
+        return derived + 4 * (rows_of(objects).size + len(objects))
 
     def _vectors(self, objects: Objects) -> npt.NDArray[Any]:
         assert isinstance(self.metric, OnRows)
