@@ -17,10 +17,11 @@ import numpy as np
 
 from .answer import BEGUN, BROWSE, COST, FOUND, shrink
 from .arguments import radii_of
-from .batch import Batch, Worker
+from .batch import Batch
 from .errors import InvalidArgument, WrongType
 from .ids import Positions
 from .objects import Objects
+from .workers import Worker
 
 if TYPE_CHECKING:
     from .searchable import Searchable

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from .anatomy import Anatomy, Explanation
 from .answer import COST, COUNT, FOUND, KNN, RANGE
 from .arguments import radii_of, whole_number
-from .batch import Batch, Worker
+from .batch import Batch
 from .bounds import Slack
 from .browsing import Browser, Merged, browsers
 from .errors import InvalidArgument
@@ -27,6 +27,7 @@ from .objects import Objects
 from .queries import joins, rescaled, reverse
 from .queries.complex import Predicate, evaluate
 from .traversal import Desk
+from .workers import Worker
 
 
 class Searchable:

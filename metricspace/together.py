@@ -40,7 +40,7 @@ from .answer import (
     start,
 )
 from .bounds import allowance
-from .coding import Asked, encode_queries
+from .coding import FEW, Asked, encode_queries
 from .kernels import Array, fast_kernel, generic, kernel
 from .simd.counts import popcount
 from .simd.tiles import (
@@ -65,7 +65,7 @@ from .traversal import DONE, MORE_RESULTS, STOPPED
 
 WAITING = 64  # objects that wait until they are measured
 # Objects about home that give the first threshold: the more, the longer rows are; in few dimensions, few do.
-LEAST_FIRST, MOST_FIRST, FEW = 128, 512, 4
+LEAST_FIRST, MOST_FIRST = 128, 512
 ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 # Tray.sizes

@@ -36,7 +36,7 @@ COSTS = {
     "aesa": (1999000, 51.4, 24.8),
     "bisector": (35294, 86.5, 74.3),
     "bktree": (6803, 72.2, 64.8),
-    "boxes": (64000, 27.03, 3.73) if BYTES else (64000, 17.8, 1.24),  # codes of 8 bits, or of 16
+    "boxes": (64000, 27.03, 3.46) if BYTES else (64000, 17.8, 1.24),  # codes of 8 bits, or of 16
     "clusters": (61549, 101.5, 84.7),
     "covertree": (69246, 71.0, 56.7),
     "dindex": (57662, 63.7, 34.2),

@@ -36,7 +36,8 @@ from ..traversal import POOL, REST, SIZE
 
 if TYPE_CHECKING:
     from ..anatomy import Spans
-    from ..batch import Batch, Worker
+    from ..batch import Batch
+    from ..workers import Worker
 
 Mask = npt.NDArray[np.bool_]  # by slot
 
