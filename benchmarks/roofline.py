@@ -120,7 +120,7 @@ def machine_limits(times: int) -> Rates:
     rates = {}
     if BYTES:
         codes, bias = np.full((STEPS, ROWS, 4), OFFSET, np.uint8), np.zeros(8, np.int32)
-        given = codes, ones.astype(np.int8), bias, norms, factors, limits, found
+        given = codes, ones.astype(np.int8), bias, norms, factors, np.arange(TOGETHER), limits, found
         products = codes.size * TOGETHER * (times // 64)
         rates["products of bytes"] = products / best_of(lambda: _compare(times // 64, *given)) / 1e9
     columns, out = np.ones((4 * STEPS, ROWS, 1), np.float32), np.zeros((8, ROWS), np.float32)
@@ -148,11 +148,11 @@ def best_of(work: Callable[[], object]) -> float:
 
 @kernel
 def _compare(
-    times: int, codes: Array, asked: Array, bias: Array, norms: Array, factors: Array, limits: Array,
-    found: Array,
+    times: int, codes: Array, asked: Array, bias: Array, norms: Array, factors: Array, members: Array,
+    limits: Array, found: Array,
 ) -> None:  # fmt: skip
     for _ in range(times):
-        tile_of_six(codes, asked, 0, bias, norms, factors, limits, found)
+        tile_of_six(codes, asked, bias, norms, factors, 0, members, 0, limits, found)
 
 
 @kernel

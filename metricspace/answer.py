@@ -17,6 +17,7 @@ import numpy as np
 
 from .bounds import Slack
 from .kernels import Array, kernel
+from .least import add, arrange, before, greatest, replace
 
 # Kinds of question.
 KNN, RANGE, COUNT, BROWSE = 0, 1, 2, 3
@@ -48,7 +49,7 @@ WHOLES = 5
 class Answer(NamedTuple):
     """The state of one query."""
 
-    positions: Array  # max-heap by (distance, position); those of a ball as they were found
+    positions: Array  # the least by (distance, position), see `least`; those of a ball as they were found
     distances: Array
     reals: Array
     wholes: Array
@@ -166,68 +167,22 @@ def offer(answer: Answer, slot: int, d: float) -> None:
             answer.distances[found] = d
             answer.positions[found] = position
         else:
-            rise(answer, found, d, position)
+            add(answer.distances, answer.positions, found, d, position)
         answer.wholes[FOUND] = found + 1
         if found + 1 == room and answer.kind == KNN:
-            shrink(answer, answer.distances[0])
-    elif before(d, position, answer.distances[0], answer.positions[0]):
-        sink(answer, room, d, position)
-        shrink(answer, answer.distances[0])
+            shrink(answer, answer.distances[greatest(room)])
+    else:
+        top = greatest(room)
+        if before(d, position, answer.distances[top], answer.positions[top]):
+            replace(answer.distances, answer.positions, d, position)
+            shrink(answer, answer.distances[top])
 
 
 @kernel
 def finish(answer: Answer) -> None:
-    """Say whether what was kept is proven exact, and sort a heap by (distance, position)."""
+    """Say whether what was kept is proven exact, and sort it by (distance, position)."""
     # What was passed over cannot change an answer whose radius it lies beyond.
     passed = answer.reals[PASSED]
     answer.wholes[PROVEN] = passed == np.inf or passed > answer.reals[EDGE]
-    if answer.kind == COUNT or answer.kind in BALLS:
-        return
-    for last in range(answer.wholes[FOUND] - 1, 0, -1):
-        d = answer.distances[last]
-        position = answer.positions[last]
-        answer.distances[last] = answer.distances[0]
-        answer.positions[last] = answer.positions[0]
-        sink(answer, last, d, position)
-
-
-@kernel
-def before(d: float, position: int, other: float, other_position: int) -> bool:
-    """Whether one object comes before another: by distance, then by position."""
-    return d < other or (d == other and position < other_position)
-
-
-@kernel
-def rise(answer: Answer, i: int, d: float, position: int) -> None:
-    """Put an object into place `i` of the heap, and upwards."""
-    while i > 0:
-        parent = (i - 1) // 2
-        if not before(answer.distances[parent], answer.positions[parent], d, position):
-            break
-        answer.distances[i] = answer.distances[parent]
-        answer.positions[i] = answer.positions[parent]
-        i = parent
-    answer.distances[i] = d
-    answer.positions[i] = position
-
-
-@kernel
-def sink(answer: Answer, size: int, d: float, position: int) -> None:
-    """Put an object at the top of a heap of `size`, and downwards."""
-    i = 0
-    while 2 * i + 1 < size:
-        child = 2 * i + 1
-        if child + 1 < size and before(
-            answer.distances[child],
-            answer.positions[child],
-            answer.distances[child + 1],
-            answer.positions[child + 1],
-        ):
-            child += 1
-        if not before(d, position, answer.distances[child], answer.positions[child]):
-            break
-        answer.distances[i] = answer.distances[child]
-        answer.positions[i] = answer.positions[child]
-        i = child
-    answer.distances[i] = d
-    answer.positions[i] = position
+    if answer.kind != COUNT and answer.kind not in BALLS:
+        arrange(answer.distances, answer.positions, answer.wholes[FOUND])

@@ -42,6 +42,7 @@ from .answer import (
 from .bounds import allowance
 from .coding import FEW, Asked, encode_queries
 from .kernels import Array, fast_kernel, generic, kernel
+from .least import add, greatest, replace
 from .simd.counts import popcount
 from .simd.tiles import (
     MAGNITUDES,
@@ -57,6 +58,8 @@ from .simd.tiles import (
     rows_by_squares,
     tile_of_one,
     tile_of_six,
+    tile_of_three,
+    tile_of_two,
     tile_values,
     values_within,
 )
@@ -69,7 +72,7 @@ LEAST_FIRST, MOST_FIRST = 128, 512
 ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 # Tray.sizes
-WAIT, POOLED, NODES, TURN, CROWDED, STOP = range(6)
+WAIT, POOLED, NODES, TURN, CROWDED, STOP, LISTED = range(7)
 
 
 class Tray(NamedTuple):
@@ -82,26 +85,31 @@ class Tray(NamedTuple):
     skip: Array  # as of `Answer`
     after: Array
     looked: Array  # how many codes were compared
-    kept: Array  # (members, k): the least estimates so far, a heap with the greatest on top
+    cost: Array  # how many objects were measured
+    kept: Array  # (members, k): the least estimates so far of those who seek neighbours, see `least`
+    kept_slots: Array
     filled: Array
     first: Array  # blocks that are looked at first
     last: Array
     near: Array  # float32 (blocks, 64): distances of their objects, for one member
     cut: Array  # which of these are measured: those beyond one and up to another
-    limits: Array  # float32: limits of those who need a block
+    list: Array  # members who need a block, more than there are
+    listed: Array  # the bits of these
     masks: Array
-    boxes: Array  # which children of a node each member needs
+    wanted: Array  # which members need each child of a node, a bit for each; 0 before it is looked at
     bounds: Array  # float32 (64,)
     blocks: Array  # the next blocks
-    needed: Array  # which members need each of them: a bit for each
+    needed: Array  # which members need each of them
     members: Array  # of what waits
     slots: Array
+    estimated: Array  # what waits, as it is estimated
     head: Array  # of each member's list in the pool, −1 where it is empty
-    following: Array  # the pool: estimated objects that may belong
+    following: Array  # the pool: other estimated objects that may belong
     pool_slots: Array
     estimates: Array
     keys: Array  # nodes that wait
     nodes: Array
+    whose: Array  # which members need them
     sizes: Array
 
 
@@ -116,27 +124,32 @@ def make_tray(members: int, k: int, pool: int, nodes: int) -> Tray:
         skip=np.zeros(members, np.int64),
         after=np.zeros(members, np.int64),
         looked=np.zeros(members, np.int64),
+        cost=np.zeros(members, np.int64),
         kept=np.zeros((members, max(k, 1))),
+        kept_slots=np.zeros((members, max(k, 1)), np.int64),
         filled=np.zeros(members, np.int64),
         first=np.zeros(members, np.int64),
         last=np.zeros(members, np.int64),
         near=np.zeros((MOST_FIRST // ROWS + 3 + k // 32, ROWS), np.float32),
         cut=np.zeros(2, np.float32),
-        limits=np.zeros(members + TOGETHER, np.float32),
+        list=np.zeros(members + TOGETHER, np.int64),
+        listed=np.zeros(1, np.uint64),
         masks=np.zeros(TOGETHER, np.uint64),
-        boxes=np.zeros(members, np.uint64),
+        wanted=np.zeros(ROWS, np.uint64),
         bounds=np.zeros(ROWS, np.float32),
         blocks=np.zeros(ROWS, np.int64),
         needed=np.zeros(ROWS, np.uint64),
         members=np.zeros(room, np.int64),
         slots=np.zeros(room, np.int64),
+        estimated=np.zeros(room),
         head=np.zeros(members, np.int64),
         following=np.zeros(pool + room, np.int64),
         pool_slots=np.zeros(pool + room, np.int64),
         estimates=np.zeros(pool + room),
         keys=np.zeros(nodes),
         nodes=np.zeros(nodes, np.int64),
-        sizes=np.zeros(6, np.int64),
+        whose=np.zeros(nodes, np.uint64),
+        sizes=np.zeros(7, np.int64),
     )
 
 
@@ -201,11 +214,42 @@ def all_blocks(tree: Any, asked: Asked, first: int, tray: Tray) -> int:
     """Write the next blocks of all, which every member needs."""
     following = tray.nodes[0]
     found = min(tree.norms.shape[0] - following, ROWS)
-    present = ALL >> np.uint64(64 - min(tray.head.shape[0], asked.place.shape[0] - first))
+    members = min(tray.head.shape[0], asked.place.shape[0] - first)
     for i in range(found):
-        tray.blocks[i], tray.needed[i] = following + i, present
+        tray.blocks[i], tray.needed[i] = following + i, np.uint64(0)
+    for r in range(min(tray.head.shape[0], asked.place.shape[0] - first)):
+        left = still_unseen(tree, following, ALL >> np.uint64(ROWS - found), r, tray)
+        for i in range(found):
+            tray.needed[i] |= ((left >> np.uint64(i)) & np.uint64(1)) << np.uint64(r)
     tray.nodes[0] = following + found
     return found
+
+
+@kernel
+def still_unseen(tree: Any, block: int, bits: Any, r: int, tray: Tray) -> Any:
+    """Return the bits of those of 64 blocks, from one on, that a member looks at, and count their rows.
+
+    Of those whose bits are given, it has looked at those about its home already, and all rows of others
+    come before those that it may have.
+    """
+    low, high = max(tray.first[r] - block, 0), min(tray.last[r] - block, ROWS)
+    if low < high:
+        bits &= ~((ALL >> np.uint64(ROWS - (high - low))) << np.uint64(low))
+    passed = (tray.after[r] + 1) // ROWS - block
+    rows = -((tray.after[r] + 1) % ROWS) if 0 <= passed < ROWS and has(bits, passed) else 0
+    if passed > 0:
+        bits = (bits >> np.uint64(passed)) << np.uint64(passed) if passed < ROWS else np.uint64(0)
+    end = tree.norms.shape[0] - 1 - block
+    if 0 <= end < ROWS and has(bits, end):
+        rows -= (end + block + 1) * ROWS - tree.objects
+    tray.looked[r] += rows + ROWS * popcount(bits)
+    return bits
+
+
+@kernel
+def has(bits: Any, place: int) -> bool:
+    """Whether a bit is set."""
+    return (bits >> np.uint64(place)) & np.uint64(1) != np.uint64(0)
 
 
 @kernel
@@ -256,56 +300,69 @@ def tighten(tree: Any, asked: Asked, first: int, r: int, estimate: float, tray: 
 
 
 @kernel
-def visit(tree: Any, space: Any, block: int, needed: Any, at_home: bool, asked: Asked, first: int,
+def visit(tree: Any, space: Any, block: int, needed: Any, again: bool, asked: Asked, first: int,
           ask: Question, tray: Tray) -> None:  # fmt: skip
-    """Look at a block for the members that need it; what may belong to them waits."""
+    """Look at a block for the members that need it; what may belong to them waits.
+
+    `again`: its codes were compared already, as it is about the home of the only member that needs it.
+    """
     start, stop = block * ROWS, min((block + 1) * ROWS, tree.objects)
     inside = ALL >> np.uint64(ROWS - (stop - start))
-    for lead in range(0, tray.head.shape[0], TOGETHER):
-        group = (needed >> np.uint64(lead)) & np.uint64((1 << TOGETHER) - 1)
-        if group == np.uint64(0):
-            continue
-        count = min(TOGETHER, tray.head.shape[0] - lead)
-        if not at_home:
-            limits, limit, after = tray.limits[lead:], tray.limit[lead:], tray.after[lead:]
-            home, behind, looked = tray.first[lead:], tray.last[lead:], tray.looked[lead:]
-            for i in range(count):
-                wanted = (group >> np.uint64(i)) & np.uint64(1) != np.uint64(0)
-                if wanted and stop - 1 > after[i] and not home[i] <= block < behind[i]:
-                    limits[i] = limit[i]
-                    looked[i] += stop - max(start, after[i] + 1)
-                else:
-                    limits[i] = -np.inf
-            if tree.gram:
-                compare(tree, block, asked, first + lead, count, limits, tray.masks)
-        for i in range(count):
-            if (group >> np.uint64(i)) & np.uint64(1) == np.uint64(0):
-                continue
-            r, values = lead + i, tray.bounds
-            if at_home:  # what is left of it, now that there is a threshold, or else the nearest
+    if needed != tray.listed[0]:
+        list_members(needed, tray)
+    done, count = 0, tray.sizes[LISTED]
+    while done < count:
+        taken = count - done
+        if tree.gram and not again:
+            taken = compare(tree, block, asked, first, done, taken, tray)
+        for i in range(taken):
+            r, values = tray.list[done + i], tray.bounds
+            if again:  # what is left of it, now that there is a threshold, or else the nearest
                 values = tray.near[block - tray.first[r]]
                 most = tray.limit[r] if tray.cut[1] == -np.inf else tray.cut[1]
                 mask = values_within(values, most) & ~values_within(values, tray.cut[0])
             elif tree.gram:
                 mask = tray.masks[i]
-            elif tray.limits[r] == -np.inf:
-                continue
             else:
-                mask = compare_one(tree, block, asked.codes[first + r], tray.limits[r], values)
+                mask = compare_one(tree, block, asked.codes[first + r], tray.limit[r], values)
             if tree.whole:
                 take_in(tree, space, start, mask & inside, values, asked, first, r, ask, tray)
             else:
                 let_wait(tree, space, start, mask & inside, r, tray)
+        done += taken
 
 
 @kernel
-def compare(tree: Any, block: int, asked: Asked, first: int, count: int, limits: Array, masks: Array) -> None:
-    """Write which rows of a block are within the limits of some queries, by products of their codes."""
+def list_members(needed: Any, tray: Tray) -> None:
+    """List those whose bits are set."""
+    tray.listed[0] = needed
+    count = 0
+    while needed != np.uint64(0):
+        tray.list[count] = lowest(needed)
+        needed &= needed - np.uint64(1)
+        count += 1
+    tray.sizes[LISTED] = count
+    for i in range(count, count + TOGETHER):
+        tray.list[i] = tray.list[0]  # a tile may be larger than what is left
+
+
+@kernel
+def compare(tree: Any, block: int, asked: Asked, first: int, place: int, left: int, tray: Tray) -> int:
+    """Write which rows of a block are within the limits of members, by products of their codes.
+
+    So many members are left from a place of the list on; return for how many of them it is done.
+    """
     codes, norms = tree.codes[block], tree.norms[block]
-    if count > 1:
-        tile_of_six(codes, asked.codes, first, asked.bias, norms, asked.factor, limits, masks)
+    own = asked.codes, asked.bias, norms, asked.factor, first, tray.list, place, tray.limit, tray.masks
+    if left == 1:
+        tile_of_one(codes, *own)
+    elif left == 2:
+        tile_of_two(codes, *own)
+    elif left == 3:
+        tile_of_three(codes, *own)
     else:
-        tile_of_one(codes, asked.codes, first, asked.bias, norms, asked.factor, limits, masks)
+        tile_of_six(codes, *own)
+    return min(left, TOGETHER)
 
 
 @kernel
@@ -330,6 +387,8 @@ def let_wait(tree: Any, space: Any, start: int, mask: Any, r: int, tray: Tray) -
     while mask != np.uint64(0):
         slot = start + lowest(mask)
         mask &= mask - np.uint64(1)
+        if slot == tray.skip[r] or slot <= tray.after[r]:
+            continue
         tray.members[place], tray.slots[place] = r, slot
         place += 1
         if tree.partial.shape[1] > 0:
@@ -355,59 +414,84 @@ def refine(tree: Any, space: Any, queries: Any, asked: Asked, first: int, room: 
                 left += 1
                 fetch(space, slot)
         count = left
+    # First all, then which of them belong: no processor foresees that, and would have measured in vain.
     for z in range(count):
         r, slot = tray.members[z], tray.slots[z]
-        consider_now(tree, space, queries, asked, first, r, slot, room, ask, tray)
-
-
-@kernel
-def consider_now(tree: Any, space: Any, queries: Any, asked: Asked, first: int, r: int, slot: int,
-                 room: Room, ask: Question, tray: Tray) -> None:  # fmt: skip
-    """Estimate an object for a member, and keep it in the pool if it may belong."""
-    q = asked.place[first + r]
-    if slot == tray.skip[r] or slot <= tray.after[r]:
-        return
-    ask.wholes[q, COST] += not tree.measured  # else the whole block was counted
-    d = estimate_within(space, slot, prepare(space, queries, q, room), tray.admit[r])
-    if not d <= tray.admit[r]:
-        return
-    keep(slot, d, r, tray)
-    if ask.blank.kind == KNN and keep_least(tray.kept[r], tray.filled, r, d):
-        admit_nearest(tree, asked, first, r, tray.kept[r, 0], ask, tray)
+        query = prepare(space, queries, asked.place[first + r], room)
+        tray.estimated[z] = estimate_within(space, slot, query, tray.admit[r])
+    for z in range(count):
+        r, slot, d = tray.members[z], tray.slots[z], tray.estimated[z]
+        tray.cost[r] += 1
+        if not d <= tray.admit[r]:
+            continue
+        if ask.blank.kind != KNN:
+            pool(slot, d, r, tray)
+        elif keep(slot, d, r, tray):
+            admit_nearest(tree, asked, first, r, farthest(r, tray), ask, tray)
 
 
 @kernel
 def take_in(tree: Any, space: Any, start: int, mask: Any, values: Array, asked: Asked, first: int, r: int,
             ask: Question, tray: Tray) -> None:  # fmt: skip
-    """Keep in the pool the objects of a block whose bits are set: codes that are whole are estimates.
+    """Keep the objects of a block whose bits are set: codes that are whole are estimates.
 
     Here, estimates are in the codes' own measure.
     """
-    wrong = asked.blur[first + r] + tree.error
+    nearer = False
     while mask != np.uint64(0):
         i = lowest(mask)
         mask &= mask - np.uint64(1)
         slot, value = start + i, np.float64(values[i])
-        if value > tray.limit[r] or slot == tray.skip[r] or slot <= tray.after[r]:
+        if slot == tray.skip[r] or slot <= tray.after[r]:
             continue
         fetch(space, slot)
-        keep(slot, value, r, tray)
-        if ask.blank.kind == KNN and keep_least(tray.kept[r], tray.filled, r, value):
-            apart = tray.kept[r, 0] * (1 + (tree.codes.shape[1] + 32) * 2.0**-23)  # of sums in float32
-            if tree.how == SQUARES:
-                apart = np.sqrt(apart)
-            most = distance_of(tree, apart + wrong) * (1 + 1e-9)
-            admit_nearest(tree, asked, first, r, most, ask, tray)
+        if ask.blank.kind != KNN:
+            pool(slot, value, r, tray)
+        elif keep(slot, value, r, tray):
+            nearer = True
+    if nearer:
+        apart = farthest(r, tray) * (1 + (tree.codes.shape[1] + 32) * 2.0**-23)  # of sums in float32
+        if tree.how == SQUARES:
+            apart = np.sqrt(apart)
+        most = distance_of(tree, apart + asked.blur[first + r] + tree.error) * (1 + 1e-9)
+        admit_nearest(tree, asked, first, r, most, ask, tray)
 
 
 @kernel
-def keep(slot: int, estimate: float, r: int, tray: Tray) -> None:
-    """Keep an object in the pool."""
+def pool(slot: int, estimate: float, r: int, tray: Tray) -> None:
+    """Put an object into the pool."""
     place = tray.sizes[POOLED]
     tray.sizes[POOLED] = place + 1
     tray.estimates[place], tray.pool_slots[place] = estimate, slot
     tray.following[place] = tray.head[r]
     tray.head[r] = place
+
+
+@kernel
+def keep(slot: int, estimate: float, r: int, tray: Tray) -> bool:
+    """Keep an object if it is among a member's nearest, and return whether the k-th is nearer for it.
+
+    What is not, or not any more, goes to the pool: estimates are not distances.
+    """
+    estimates, slots, filled = tray.kept[r], tray.kept_slots[r], tray.filled[r]
+    room = estimates.shape[0]
+    if filled < room:
+        add(estimates, slots, filled, estimate, slot)
+        tray.filled[r] = filled + 1
+        return filled + 1 == room
+    top = greatest(room)
+    if estimate >= estimates[top]:
+        pool(slot, estimate, r, tray)
+        return False
+    pool(slots[top], estimates[top], r, tray)
+    replace(estimates, slots, estimate, slot)
+    return True
+
+
+@kernel
+def farthest(r: int, tray: Tray) -> float:
+    """Return the estimate of a member's k-th nearest."""
+    return tray.kept[r, greatest(tray.kept.shape[1])]
 
 
 @kernel
@@ -417,33 +501,6 @@ def admit_nearest(tree: Any, asked: Asked, first: int, r: int, most: float, ask:
     # The k-th estimate, its error and that of whatever is compared with it.
     slack = ask.blank.slack
     tighten(tree, asked, first, r, admitted(most + allowance(slack, most), slack), tray)
-
-
-@kernel
-def keep_least(kept: Array, filled: Array, r: int, d: float) -> bool:
-    """Keep the least of what is offered; return whether the greatest of as many as fit has become less."""
-    size = kept.shape[0]
-    if filled[r] < size:
-        i = filled[r]
-        filled[r] = i + 1
-        while i > 0 and kept[(i - 1) // 2] < d:
-            kept[i] = kept[(i - 1) // 2]
-            i = (i - 1) // 2
-        kept[i] = d
-        return filled[r] == size
-    if not d < kept[0]:
-        return False
-    i = 0
-    while 2 * i + 1 < size:
-        child = 2 * i + 1
-        if child + 1 < size and kept[child + 1] > kept[child]:
-            child += 1
-        if d >= kept[child]:
-            break
-        kept[i] = kept[child]
-        i = child
-    kept[i] = d
-    return True
 
 
 @fast_kernel
@@ -459,22 +516,30 @@ def squares_apart(x: Array, y: Array) -> Any:
 @kernel
 def settle_all(tree: Any, space: Any, queries: Any, asked: Asked, first: int, r: int, answer: Answer,
                room: Room, tray: Tray) -> None:  # fmt: skip
-    """Settle what a member has in the pool, and offer it to its answer."""
-    place = tray.head[r]
-    if place < 0:
+    """Settle what a member has kept or has in the pool, and offer it to its answer."""
+    if tray.filled[r] == 0 and tray.head[r] < 0:
         return
     query = prepare(space, queries, asked.place[first + r], room)
+    for i in range(tray.filled[r]):
+        settle_one(tree, space, query, tray.kept_slots[r, i], tray.kept[r, i], r, answer, tray)
+    place = tray.head[r]
     while place >= 0:
-        slot, estimate = tray.pool_slots[place], tray.estimates[place]
-        if tree.whole:
-            if estimate <= tray.limit[r]:
-                answer.wholes[COST] += not tree.measured
-                offer(answer, slot, distance(space, slot, query))
-        elif estimate <= tray.admit[r]:
-            offer(answer, slot, settle(space, slot, query, estimate))
+        settle_one(tree, space, query, tray.pool_slots[place], tray.estimates[place], r, answer, tray)
         place = tray.following[place]
-    tray.head[r] = -1
+    tray.head[r], tray.filled[r] = -1, 0
     tighten(tree, asked, first, r, answer.reals[ADMIT], tray)
+
+
+@kernel
+def settle_one(tree: Any, space: Any, query: Any, slot: int, estimate: float, r: int, answer: Answer,
+               tray: Tray) -> None:  # fmt: skip
+    """Offer an object at its distance, unless its estimate says that it does not belong."""
+    if tree.whole:
+        if estimate <= tray.limit[r]:
+            tray.cost[r] += 1
+            offer(answer, slot, distance(space, slot, query))
+    elif estimate <= tray.admit[r]:
+        offer(answer, slot, settle(space, slot, query, estimate))
 
 
 @kernel
@@ -489,7 +554,9 @@ def gather(tree: Any, space: Any, queries: Any, asked: Asked, first: int, count:
         answer = answer_of(ask, q, at, places, tray.reals[r])
         settle_all(tree, space, queries, asked, first, r, answer, room, tray)
         if last:
-            answer.wholes[COST if tree.measured else BOUNDS] += tray.looked[r]
+            # Where comparing codes counts as measuring, whole blocks were counted.
+            answer.wholes[COST] += tray.looked[r] if tree.measured else tray.cost[r]
+            answer.wholes[BOUNDS] += 0 if tree.measured else tray.looked[r]
             finish(answer)
             if kind in BALLS:
                 used[0] += answer.wholes[FOUND]
@@ -500,13 +567,13 @@ def gather(tree: Any, space: Any, queries: Any, asked: Asked, first: int, count:
 def begin_group(tree: Any, asked: Asked, first: int, count: int, ask: Question, tray: Tray) -> None:
     """Let every member start from nothing."""
     tray.sizes[:STOP] = 0
-    tray.nodes[0], tray.sizes[NODES] = 0, 1
+    tray.nodes[0], tray.sizes[NODES], tray.whose[0] = 0, 1, ALL >> np.uint64(ROWS - count)
     blocks = tree.norms.shape[0]
     encode_queries(tree, asked, ask.offset, first, first + count, tray.bounds)
     for r in range(tray.head.shape[0]):
         tray.head[r], tray.filled[r] = -1, 0
         tray.first[r] = tray.last[r] = 0
-        tray.limits[r] = tray.limit[r] = -np.inf
+        tray.limit[r] = -np.inf
         tray.admit[r] = tray.reach[r] = -np.inf
         if r >= count:
             continue
@@ -514,6 +581,7 @@ def begin_group(tree: Any, asked: Asked, first: int, count: int, ask: Question, 
         answer = answer_of(ask, q, 0, 0, tray.reals[r])
         start(answer, ask.radii[q])
         tray.skip[r], tray.after[r], tray.looked[r] = answer.skip, answer.after, 0
+        tray.cost[r] = 0
         admit(tree, asked, first, r, answer.reals[ADMIT], tray)
         home = asked.home[first + r]
         if ask.blank.kind == KNN and home >= 0:
@@ -563,7 +631,7 @@ def look_about(tree: Any, asked: Asked, j: int, r: int, k: int, tray: Tray) -> A
         stop = min(start + ROWS, tree.objects)
         tray.looked[r] += stop - start
         if tree.gram:
-            tile_values(tree.codes[block], asked.codes, j, asked.bias, tree.norms[block], asked.factor, near)
+            tile_values(tree.codes[block], asked.codes, asked.bias, tree.norms[block], asked.factor, j, near)
         else:
             compare_one(tree, block, asked.codes[j], np.float32(np.inf), near)
         for slot in range(stop, start + ROWS):
@@ -609,11 +677,11 @@ def sweep(tree: Any, space: Any, queries: Any, asked: Asked, room: Room, ask: Qu
         more = True
         while more:
             blocks = next_blocks(tree, asked, first, count, ask.k, tray)
-            more, at_home = blocks > 0, tray.sizes[TURN] >> 40 < count
+            more, home = blocks > 0, tray.sizes[TURN] >> 40 < count
             for i in range(max(blocks, 1)):
                 if more:
-                    visit(tree, space, tray.blocks[i], tray.needed[i], at_home, asked, first, ask, tray)
-                if tray.sizes[WAIT] >= WAITING or at_home or not more:
+                    visit(tree, space, tray.blocks[i], tray.needed[i], home, asked, first, ask, tray)
+                if tray.sizes[WAIT] >= WAITING or home or not more:
                     refine(tree, space, queries, asked, first, room, ask, tray)
                 if tray.sizes[POOLED] > enough or not more:
                     if balls and more:

@@ -157,22 +157,24 @@ def _tile_case(kind, steps, random):
 
 
 @pytest.mark.skipif(not VECTORS, reason="the plain twins stand in for the primitives")
-@pytest.mark.parametrize("count", [1, 6])
+@pytest.mark.parametrize("count", [1, 2, 3, 6])
 @pytest.mark.parametrize("kind", [np.uint8, np.int16, np.float32])
 def test_tiles_equal_their_twins(kind, count):
     if kind is np.uint8 and not tiles.BYTES:
         pytest.skip("this machine has no products of bytes")
-    names = {1: "tile_of_one", 6: "tile_of_six"}
+    names = {1: "tile_of_one", 2: "tile_of_two", 3: "tile_of_three", 6: "tile_of_six"}
     primitive, twin = (getattr(tiles, f"{plain}{names[count]}") for plain in ("", "plain_"))
     one = kernel(lambda *given: primitive(*given))
     other = kernel(lambda *given: twin(*given))
     random, near = np.random.default_rng(0), 0
+    members = np.array([9, 9, 9, 4, 0, 2, 5, 1, 3])
     for steps in (1, 5, 16):
         codes, asked, bias, norms, factors, limits = _tile_case(kind, steps, random)
         fast, plain = np.zeros((2, tiles.TOGETHER), np.uint64)
         for masks, call in ((fast, one), (plain, other)):
-            call(codes, asked, 2, bias, norms, factors, limits, masks)
+            call(codes, asked, bias, norms, factors, 2, members, 3, limits, masks)
         assert fast.tolist() == plain.tolist()
+        assert not fast[count:].any()
         near += sum(int(mask).bit_count() for mask in fast)
     assert 0 < near < 3 * 64 * count
 
@@ -189,8 +191,8 @@ def test_values_of_tiles_equal_their_twins(kind):
         *given, _ = _tile_case(kind, steps, random)
         codes, asked, bias, norms, factors = given
         fast, plain = np.zeros((2, tiles.ROWS), np.float32)
-        one(codes, asked, 3, bias, norms, factors, fast)
-        other(codes, asked, 3, bias, norms, factors, plain)
+        one(codes, asked, bias, norms, factors, 3, fast)
+        other(codes, asked, bias, norms, factors, 3, plain)
         assert fast.tolist() == plain.tolist()
         assert len(set(fast)) > 1
 

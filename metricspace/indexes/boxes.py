@@ -72,10 +72,10 @@ from ..simd.tiles import (
     place_of_least,
     rows_by_squares,
 )
-from ..together import ALL, NODES, Tray, all_blocks, distance_of, roam
+from ..together import ALL, NODES, Tray, all_blocks, distance_of, roam, still_unseen
 from ..traversal import Desk, consider, expand, make_desk, offer_child
 
-GROUP = 2 * TOGETHER  # queries that go together: the second six find codes in a near cache
+GROUP = 4 * TOGETHER  # queries that go together: those that need a block fill its tiles
 
 
 class Boxes(NamedTuple):
@@ -234,54 +234,57 @@ def existing(tree: Boxes, node: int) -> Any:
 
 @roam.of(Boxes)
 def _(tree: Boxes, asked: Asked, first: int, tray: Tray) -> int:
-    members, inner = tray.head.shape[0], tree.first.shape[0] - 1
+    inner = tree.first.shape[0] - 1
     if not tree.pruned:
         return all_blocks(tree, asked, first, tray)
     found, size = 0, tray.sizes[NODES]
     while size > 0 and found == 0:
         size -= 1
         node, base = tray.nodes[size], size
-        union = look(tree, node, asked, first, tray)
+        union = look(tree, node, tray.whose[size], asked, first, tray)
         while union != np.uint64(0):
             child = lowest(union)
             union &= union - np.uint64(1)
-            number = tree.first[node] + child
+            number, needed = tree.first[node] + child, tray.wanted[child]
+            tray.wanted[child] = 0
             if number >= inner:
-                needed = np.uint64(0)
-                for r in range(members):
-                    needed |= ((tray.boxes[r] >> np.uint64(child)) & np.uint64(1)) << np.uint64(r)
                 tray.blocks[found], tray.needed[found] = number - inner, needed
                 found += 1
-            else:  # in the order of the first member's bounds
+            else:  # in the order of one member's bounds
                 key, place = np.float64(tray.bounds[child]), size
                 size += 1
                 while place > base and tray.keys[place - 1] < key:
                     tray.keys[place], tray.nodes[place] = tray.keys[place - 1], tray.nodes[place - 1]
+                    tray.whose[place] = tray.whose[place - 1]
                     place -= 1
-                tray.keys[place], tray.nodes[place] = key, number
+                tray.keys[place], tray.nodes[place], tray.whose[place] = key, number, needed
     tray.sizes[NODES] = size
     return found
 
 
 @kernel
-def look(tree: Boxes, node: int, asked: Asked, first: int, tray: Tray) -> Any:
-    """Return the bits of a node's children that any member needs; the first member's bounds are left."""
-    union, members = np.uint64(0), tray.head.shape[0]
-    for r in range(members - 1, -1, -1):
-        tray.boxes[r] = np.uint64(0)
+def look(tree: Boxes, node: int, members: Any, asked: Asked, first: int, tray: Tray) -> Any:
+    """Return the bits of a node's children that any of some members needs; `Tray.wanted` has who."""
+    union, box = np.uint64(0), tree.boxes[node]
+    block = tree.first[node] - (tree.first.shape[0] - 1)
+    while members != np.uint64(0):
+        r = lowest(members)
+        members &= members - np.uint64(1)
         j = first + r
-        if j >= asked.place.shape[0]:
-            continue
-        reach = tray.reach[r] + asked.away[j]
-        box, at = tree.boxes[node], asked.at[j]
+        reach, at = tray.reach[r] + asked.away[j], asked.at[j]
         if tree.how == SQUARES:
             mask = boxes_by_squares(box, at, np.float32(reach * reach * (1 + 4e-6)), tray.bounds)
         elif tree.how == MAGNITUDES:
             mask = boxes_by_magnitudes(box, at, np.float32(reach * (1 + 4e-6)), tray.bounds)
         else:
             mask = boxes_by_greatest(box, at, np.float32(reach * (1 + 4e-6)), tray.bounds)
-        tray.boxes[r] = mask & existing(tree, node)
-        union |= tray.boxes[r]
+        mask &= existing(tree, node)
+        if block >= 0:
+            mask = still_unseen(tree, block, mask, r, tray)
+        union |= mask
+        while mask != np.uint64(0):
+            tray.wanted[lowest(mask)] |= np.uint64(1) << np.uint64(r)
+            mask &= mask - np.uint64(1)
     return union
 
 

@@ -265,12 +265,17 @@ def _codes_within(how: int) -> Any:
 Finish = Callable[[int, int, Any], None]  # takes the number of a query, that of a piece, and its values
 
 
+def _following(builder: Any, first: Any, count: int) -> list[Any]:
+    return [builder.add(first, ir.Constant(INDEX, i)) for i in range(count)]
+
+
 def _products(
-    context: Any, builder: Any, kinds: Any, arguments: Any, starts: list[Any], finish: Finish
-) -> None:
+    context: Any, builder: Any, kinds: Any, arguments: Any, queries: list[Any], starts: list[Any],
+    finish: Finish,
+) -> None:  # fmt: skip
     """Generate the products of 64 rows and some queries, added to where each query starts.
 
-    The arguments begin with a block ``[step][64][what fills 32 bits]``, all queries, and which is the first.
+    The arguments begin with a block ``[step][64][what fills 32 bits]`` and all queries.
     """
     element = kinds[0].dtype
     rows, words = (_pointer(context, builder, kinds[k], arguments[k], _WORD) for k in (0, 1))
@@ -287,9 +292,8 @@ def _products(
                 _load(builder, rows, builder.add(start, ir.Constant(INDEX, _LANES * p)), _WORDS)
                 for p in pieces
             ]
-            for i, each in enumerate(totals):
-                member = builder.add(arguments[2], ir.Constant(INDEX, i))
-                place = builder.add(builder.mul(member, steps), loop.index)
+            for query, each in zip(queries, totals):
+                place = builder.add(builder.mul(query, steps), loop.index)
                 own = _splat(builder, builder.load(builder.gep(words, [place])), _WORDS)
                 for total, value in zip(each, held):
                     builder.store(_multiplied_by(builder, element, value, own, builder.load(total)), total)
@@ -298,17 +302,18 @@ def _products(
                 finish(i, p, builder.load(total))
 
 
-def _sums(context: Any, builder: Any, kinds: Any, arguments: Any, queries: int, finish: Finish) -> None:
+def _sums(
+    context: Any, builder: Any, kinds: Any, arguments: Any, queries: list[Any], finish: Finish
+) -> None:
     """Generate ``‖x‖² + factor · product`` of the codes of 64 rows and those of some queries.
 
     The arguments go on with what is added to each product, ‖x‖² of the rows and the factors of the products.
     """
-    offsets = _pointer(context, builder, kinds[3], arguments[3], _WORD)
-    squares, scales = (_pointer(context, builder, kinds[k], arguments[k], _FLOAT) for k in (4, 5))
+    offsets = _pointer(context, builder, kinds[2], arguments[2], _WORD)
+    squares, scales = (_pointer(context, builder, kinds[k], arguments[k], _FLOAT) for k in (3, 4))
     kind = _FLOATS if kinds[0].dtype == types.float32 else _WORDS
-    member = [builder.add(arguments[2], ir.Constant(INDEX, i)) for i in range(queries)]
-    biases = [builder.load(builder.gep(offsets, [each])) for each in member]
-    factors = [_splat(builder, builder.load(builder.gep(scales, [each])), _FLOATS) for each in member]
+    biases = [builder.load(builder.gep(offsets, [each])) for each in queries]
+    factors = [_splat(builder, builder.load(builder.gep(scales, [each])), _FLOATS) for each in queries]
 
     def scaled(i: int, piece: int, product: Any) -> None:
         if kind == _WORDS:
@@ -317,7 +322,7 @@ def _sums(context: Any, builder: Any, kinds: Any, arguments: Any, queries: int, 
         finish(i, piece, _multiplied(builder, product, factors[i], square))
 
     starts = [_splat(builder, builder.bitcast(bias, kind.element), kind) for bias in biases]
-    _products(context, builder, kinds, arguments, starts, scaled)
+    _products(context, builder, kinds, arguments, queries, starts, scaled)
 
 
 def _refuse_unknown(codes: Any) -> None:
@@ -328,35 +333,39 @@ def _refuse_unknown(codes: Any) -> None:
 def _tile(queries: int) -> Any:
     """Return a function that tells which of 64 rows are near each of some queries, by their codes.
 
-    It takes what `_sums` takes, the limits of these queries, and where the bits of
-    ``‖x‖² + factor · product ≤ limit`` go.
+    It takes what `_sums` takes, the first query of a group, its members who are compared, from a place of
+    that list on, the limits of all members, and where the bits of ``‖x‖² + factor · product ≤ limit`` go.
     """
 
     @intrinsic
     def tile(
-        typing: Any, codes: Any, asked: Any, first: Any, bias: Any, norms: Any, factors: Any,
-        limits: Any, masks: Any,
+        typing: Any, codes: Any, asked: Any, bias: Any, norms: Any, factors: Any, first: Any, members: Any,
+        place: Any, limits: Any, masks: Any,
     ) -> Any:  # fmt: skip
-        refuse_strided(codes, asked, bias, norms, factors, limits, masks)
+        refuse_strided(codes, asked, bias, norms, factors, members, limits, masks)
         _refuse_unknown(codes)
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            bounds = _pointer(context, builder, signature.args[6], arguments[6], _FLOAT)
-            found = _pointer(context, builder, signature.args[7], arguments[7], INDEX)
+            chosen = _pointer(context, builder, signature.args[6], arguments[6], INDEX)
+            bounds = _pointer(context, builder, signature.args[8], arguments[8], _FLOAT)
+            found = _pointer(context, builder, signature.args[9], arguments[9], INDEX)
+            places = _following(builder, arguments[7], queries)
+            members = [builder.load(builder.gep(chosen, [each])) for each in places]
             bits = [ir.Constant(INDEX, 0)] * queries
 
             def compare(i: int, piece: int, values: Any) -> None:
-                most = _splat(builder, builder.load(builder.gep(bounds, [ir.Constant(INDEX, i)])), _FLOATS)
+                most = _splat(builder, builder.load(builder.gep(bounds, [members[i]])), _FLOATS)
                 near = builder.fcmp_ordered("<=", values, most)
                 lanes = builder.zext(builder.bitcast(near, ir.IntType(_LANES)), INDEX)
                 bits[i] = builder.or_(bits[i], builder.shl(lanes, ir.Constant(INDEX, _LANES * piece)))
 
-            _sums(context, builder, signature.args, arguments, queries, compare)
+            own = [builder.add(arguments[5], member) for member in members]
+            _sums(context, builder, signature.args, arguments, own, compare)
             for i in range(queries):
                 builder.store(bits[i], builder.gep(found, [ir.Constant(INDEX, i)]))
             return context.get_dummy_value()
 
-        given = (codes, asked, types.int64, bias, norms, factors, limits, masks)
+        given = (codes, asked, bias, norms, factors, types.int64, members, types.int64, limits, masks)
         return types.void(*given), generate
 
     return tile
@@ -364,9 +373,12 @@ def _tile(queries: int) -> Any:
 
 @intrinsic
 def _tile_values(
-    typing: Any, codes: Any, asked: Any, first: Any, bias: Any, norms: Any, factors: Any, out: Any
+    typing: Any, codes: Any, asked: Any, bias: Any, norms: Any, factors: Any, query: Any, out: Any
 ) -> Any:
-    """Write ``‖x‖² + factor · product`` of 64 rows and one query; takes what `_sums` takes, and where to."""
+    """Write ``‖x‖² + factor · product`` of 64 rows and one query.
+
+    Takes what `_sums` takes, which query it is, and where they go.
+    """
     refuse_strided(codes, asked, bias, norms, factors, out)
     _refuse_unknown(codes)
 
@@ -377,10 +389,10 @@ def _tile_values(
             place = builder.gep(target, [ir.Constant(INDEX, _LANES * piece)])
             builder.store(values, builder.bitcast(place, _FLOATS.as_pointer()), align=4)
 
-        _sums(context, builder, signature.args, arguments, 1, store)
+        _sums(context, builder, signature.args, arguments, [arguments[5]], store)
         return context.get_dummy_value()
 
-    return types.void(codes, asked, types.int64, bias, norms, factors, out), generate
+    return types.void(codes, asked, bias, norms, factors, types.int64, out), generate
 
 
 def _turn(queries: int) -> Any:
@@ -407,7 +419,8 @@ def _turn(queries: int) -> Any:
                 builder.store(values, pointer, align=4)
 
             none = ir.Constant(_FLOATS, [0.0] * _LANES)
-            _products(context, builder, signature.args, arguments, [none] * queries, store)
+            own = _following(builder, arguments[2], queries)
+            _products(context, builder, signature.args, arguments, own, [none] * queries, store)
             return context.get_dummy_value()
 
         return types.void(columns, rows, types.int64, out, types.int64, types.int64), generate
@@ -524,36 +537,38 @@ def _plain_codes_within(how: int) -> Any:
 
 @kernel
 def plain_tile_values(
-    codes: Array, asked: Array, first: int, bias: Array, norms: Array, factors: Array, out: Array
+    codes: Array, asked: Array, bias: Array, norms: Array, factors: Array, query: int, out: Array
 ) -> None:
     """Write ‖x‖² + factor · product of 64 rows and one query."""
-    own = asked[first]
+    own = asked[query]
     for j in range(ROWS):
-        product = bias[first]
+        product = bias[query]
         for step in range(codes.shape[0]):
             for each in range(codes.shape[2]):
                 product += bias.dtype.type(codes[step, j, each]) * bias.dtype.type(
                     own[step * codes.shape[2] + each]
                 )
-        out[j] = norms[j] + factors[first] * np.float32(product)
+        out[j] = norms[j] + factors[query] * np.float32(product)
 
 
 def _plain_tile(queries: int) -> Any:
     @kernel
     def tile(
-        codes: Array, asked: Array, first: int, bias: Array, norms: Array, factors: Array, limits: Array,
-        masks: Array,
+        codes: Array, asked: Array, bias: Array, norms: Array, factors: Array, first: int, members: Array,
+        place: int, limits: Array, masks: Array,
     ) -> None:  # fmt: skip
         for i in range(queries):
-            own, mask = asked[first + i], np.uint64(0)
+            member = members[place + i]
+            query, mask = first + member, np.uint64(0)
+            own = asked[query]
             for j in range(ROWS):
-                product = bias[first + i]
+                product = bias[query]
                 for step in range(codes.shape[0]):
                     for each in range(codes.shape[2]):
                         product += bias.dtype.type(codes[step, j, each]) * bias.dtype.type(
                             own[step * codes.shape[2] + each]
                         )
-                near = norms[j] + factors[first + i] * np.float32(product) <= limits[i]
+                near = norms[j] + factors[query] * np.float32(product) <= limits[member]
                 mask |= np.uint64(near) << np.uint64(j)
             masks[i] = mask
 
@@ -610,7 +625,9 @@ def plain_prefetch(rows: Array, i: int) -> None:
 plain_boxes_within = tuple(_plain_within(how, True) for how in (SQUARES, MAGNITUDES, GREATEST))
 plain_rows_within = tuple(_plain_within(how, False) for how in (SQUARES, MAGNITUDES, GREATEST))
 plain_codes_within = tuple(_plain_codes_within(how) for how in (MAGNITUDES, GREATEST))
-plain_tile_of_one, plain_tile_of_six = (_plain_tile(count) for count in (1, TOGETHER))
+plain_tile_of_one, plain_tile_of_two, plain_tile_of_three, plain_tile_of_six = (
+    _plain_tile(count) for count in (1, 2, 3, TOGETHER)
+)
 plain_turn_one, plain_turn_six = (_plain_turn(count) for count in (1, TOGETHER))
 
 if VECTORS:
@@ -621,7 +638,7 @@ if VECTORS:
         _within(how, False) for how in (SQUARES, MAGNITUDES, GREATEST)
     )
     codes_by_magnitudes, codes_by_greatest = (_codes_within(how) for how in (MAGNITUDES, GREATEST))
-    tile_of_one, tile_of_six = (_tile(count) for count in (1, TOGETHER))
+    tile_of_one, tile_of_two, tile_of_three, tile_of_six = (_tile(count) for count in (1, 2, 3, TOGETHER))
     turn_one, turn_six = (_turn(count) for count in (1, TOGETHER))
     lowest, place_of_least, prefetch = _lowest, _place_of_least, _prefetch
     values_within, tile_values = _values_within, _tile_values
@@ -629,7 +646,8 @@ else:
     boxes_by_squares, boxes_by_magnitudes, boxes_by_greatest = plain_boxes_within
     rows_by_squares, rows_by_magnitudes, rows_by_greatest = plain_rows_within
     codes_by_magnitudes, codes_by_greatest = plain_codes_within
-    tile_of_one, tile_of_six = plain_tile_of_one, plain_tile_of_six
+    tile_of_one, tile_of_two = plain_tile_of_one, plain_tile_of_two
+    tile_of_three, tile_of_six = plain_tile_of_three, plain_tile_of_six
     turn_one, turn_six = plain_turn_one, plain_turn_six
     lowest, place_of_least, prefetch = plain_lowest, plain_place_of_least, plain_prefetch
     values_within, tile_values = plain_values_within, plain_tile_values
