@@ -180,9 +180,12 @@ def offer(answer: Answer, slot: int, d: float) -> None:
 
 @kernel
 def finish(answer: Answer) -> None:
-    """Say whether what was kept is proven exact, and sort it by (distance, position)."""
+    """Say whether what was kept is proven exact; put neighbours into order, and mark what was not found."""
     # What was passed over cannot change an answer whose radius it lies beyond.
     passed = answer.reals[PASSED]
     answer.wholes[PROVEN] = passed == np.inf or passed > answer.reals[EDGE]
-    if answer.kind != COUNT and answer.kind not in BALLS:
-        arrange(answer.distances, answer.positions, answer.wholes[FOUND])
+    if answer.kind == KNN:
+        found = answer.wholes[FOUND]
+        arrange(answer.distances, answer.positions, found)
+        for i in range(found, answer.positions.shape[0]):
+            answer.positions[i], answer.distances[i] = -1, np.inf

@@ -133,9 +133,8 @@ class Batch:
         self.wholes: npt.NDArray[np.int64] = np.zeros((self.count, WHOLES), np.int64)
         self.positions: Positions = np.empty(self.count * k, np.int64)
         self.distances: npt.NDArray[np.float64] = np.empty(self.count * k)
-        self.positions.fill(-1)
-        self.distances.fill(np.inf)
         self.workers: list[Memory] = []
+        self.codes: dict[Any, Callable[..., int]] = {}
 
     def worker(self, positions: Positions, distances: npt.NDArray[np.float64]) -> Worker:
         """Return a worker that writes into these buffers."""
@@ -151,11 +150,13 @@ class Batch:
         """Run a kernel; usual questions go to its machine code, as only metric and queries vary there."""
         if not self.usual:
             return kernel(*arguments)
-        known = self.index._machine_code
-        types = kernel, kinds(self.bound.space), kinds(self.bound.queries)
-        if types not in known:
-            known[types] = machine_code(kernel, arguments)
-        return known[types](*arguments)
+        if kernel not in self.codes:
+            known = self.index._machine_code
+            types = kernel, kinds(self.bound.space), kinds(self.bound.queries)
+            if types not in known:
+                known[types] = machine_code(kernel, arguments)
+            self.codes[kernel] = known[types]
+        return self.codes[kernel](*arguments)
 
     def run(self, n_jobs: int | None, progress: bool, begin: int = 0, end: int | None = None) -> None:
         """Answer all queries, or those of a part; a range has the results of the last part then."""
@@ -185,7 +186,7 @@ class Batch:
         members = max(min(self.swept.together, count, few), 1)
         asked = blank_asked(self.swept, self.index._vectors(self.bound.asked)[begin:end], begin)
         if count > members:  # in the order of their homes
-            seek = functools.partial(find_homes, self.swept, asked)
+            seek = functools.partial(self.call, find_homes, self.swept, asked)
             shares = spans_of(0, count, count if jobs == 1 or count <= _FEW else -(-count // jobs))
             bounds = [np.empty(ROWS, np.float32) for _ in shares]
             tasks = [functools.partial(seek, *share, own) for share, own in zip(shares, bounds)]

@@ -86,7 +86,8 @@ class Asked(NamedTuple):
 
     place: Array  # which query each is
     home: Array  # the block nearest to it; −1 if the structure knows none, UNKNOWN before it is looked for
-    rows: Array  # float32: queries as they were asked, centred
+    given: Array  # queries as they were asked
+    rows: Array  # float32: these, centred
     turned: Array  # and in all coordinates, in blocks of 64
     at: Array  # float32 (queries, dimensions of boxes)
     away: Array  # how wrong that may be
@@ -248,6 +249,7 @@ def turn(tree: Any, asked: Asked, first: int, last: int) -> None:
 @kernel
 def find_homes(tree: Any, asked: Asked, first: int, last: int, bounds: Array) -> None:
     """Write the coordinates of some queries, and the block nearest to each."""
+    centre(asked.given[first:last], tree.mean, tree.scale, asked.rows[first:last])
     turn(tree, asked, first, last)
     for i in range(first, last):
         asked.home[i] = home_of(tree, asked.turned[i], bounds)
@@ -267,7 +269,6 @@ def blank_asked(tree: Any, rows: npt.NDArray[Any], offset: int = 0) -> Asked:
     """Return queries, in the order of rows, that are still to be turned and encoded."""
     count = len(rows)
     centred = np.empty(rows.shape, np.float32)
-    centre(rows, tree.mean, tree.scale, centred)
     width = ROWS * len(tree.axes)
     turned = np.empty((count, width), np.float32) if width else centred  # rows may be coordinates
     padded = count + TOGETHER
@@ -279,6 +280,7 @@ def blank_asked(tree: Any, rows: npt.NDArray[Any], offset: int = 0) -> Asked:
     return Asked(
         place=np.arange(offset, offset + count),
         home=home,
+        given=rows,
         rows=centred,
         turned=turned,
         at=np.zeros((padded, tree.boxes.shape[1]), np.float32),

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from .answer import before
 from .ids import Positions
 from .kernels import Array, kernel
+from .least import before
 
 _DIGIT = 11  # bits of a key that a pass sorts by
 _MASK = (1 << _DIGIT) - 1
