@@ -95,6 +95,7 @@ def _fashion() -> Embedded | None:
 
 OMNIGLOT = "omniglot_background_28.npz"
 TRAINED_ALPHABETS = 24  # of thirty
+DRAWN = 10_000  # queries, as many as Fashion-MNIST has
 
 
 def _omniglot() -> Embedded | None:
@@ -119,7 +120,7 @@ def _omniglot() -> Embedded | None:
     recall = evaluation.recall(vectors[~trained], labels[~trained])
     rho = indexability.intrinsic_dimension(vectors)
     rng = np.random.default_rng(0)
-    some = as_tensor(images[np.sort(rng.permutation(len(images))[:2000])], "cpu")
+    some = as_tensor(images[np.sort(rng.permutation(len(images))[:DRAWN])], "cpu")
     drawn = RandomAffine()(some, rng)[:, 0].numpy()
     return Embedded(
         vectors,

@@ -40,13 +40,20 @@ class Layout(NamedTuple):
     gram: bool  # whether codes are multiplied, or else subtracted
     rotated: bool  # whether axes are other than those of the vectors
     mean: Array
-    axes: Array  # (dimensions of vectors, boxes' coordinates + codes' + those of the second look)
+    axes: Array  # (dimensions of vectors, boxes' coordinates + codes' + those of the second look), or none:
+    # then vectors are coordinates as they are, of boxes and codes alike
     boxed: int  # coordinates of boxes
     coded: int  # coordinates of codes, without the rest
     rest: bool  # whether the length of the rest is a coordinate
     partial: int  # coordinates of the second look
     scale: float  # coordinates are so many times the distances
     stretch: float  # and no more than so many times, where the norm is another
+
+
+def columns_of_codes(layout: Layout) -> slice:
+    """Return which coordinates those of codes are."""
+    begin = layout.boxed if layout.axes.shape[1] else 0
+    return slice(begin, begin + layout.coded)
 
 
 @kernel
@@ -68,12 +75,12 @@ def coordinates(layout: Layout, rows: npt.NDArray[Any]) -> tuple[Reals, Reals, R
     """Return some rows in all coordinates, the rest of each, and how wrong these are, in float64."""
     centred = np.empty(rows.shape)
     centre(rows, layout.mean, layout.scale, centred)
-    turned = centred @ layout.axes
+    turned = centred @ layout.axes if layout.axes.shape[1] else centred
     whole = np.einsum("ij,ij->i", centred, centred)
-    wrong, dimensions = len(layout.mean) * 2.0**-51, layout.axes.shape[1]
+    wrong, dimensions = len(layout.mean) * 2.0**-51, turned.shape[1]
     if not layout.rest:
         return turned, np.zeros(len(rows)), wrong * np.sqrt(dimensions * whole)
-    coded = turned[:, layout.boxed : layout.boxed + layout.coded]
+    coded = turned[:, columns_of_codes(layout)]
     rest = np.sqrt(np.maximum(whole - np.einsum("ij,ij->i", coded, coded), 0.0))
     return turned, rest, np.sqrt((wrong + dimensions * wrong * wrong) * whole)
 
@@ -168,7 +175,8 @@ def encode_query(tree: Any, row: Array, turned: Array, j: int, asked: Asked) -> 
     for k in range(asked.partial.shape[1]):
         asked.partial[j, k] = 0.0 if vague else turned[boxed + coded + k]
     asked.vague[j] = np.inf if vague else wrong + 2.0**-23 * tree.radius
-    own = turned[boxed : boxed + coded]
+    begin = boxed if tree.axes.shape[0] > 0 else 0
+    own = turned[begin : begin + coded]
     square = peak = 0.0
     for k in range(coded):
         square += np.float64(own[k]) * np.float64(own[k])

@@ -20,6 +20,7 @@ from .coding import (
     centre,
     chunks,
     code_kind,
+    columns_of_codes,
     coordinates,
     encode_rows,
     greatest_code,
@@ -210,12 +211,19 @@ def plane_of(space: Any, rows: npt.NDArray[Any], seed: int, turn: bool = True) -
     rotated = turn and gram and width > BOXED
     # Blocks are of rows that are near each other in any norm; boxes of other norms than L2 are in the
     # coordinates of the vectors, of which more are needed.
-    axes = np.eye(width)[:, np.argsort(-sample.var(axis=0), kind="stable")]
+    axes = np.eye(width)
+    if not as_they_are(how, width):
+        axes = axes[:, np.argsort(-sample.var(axis=0), kind="stable")]
     turned = principal_axes(sample) if turn and width > BOXED else axes
     boxed = min(BOXED if how == SQUARES else ROWS, width)
     axes, spread = turned if rotated else axes, np.ascontiguousarray(turned[:, :BOXED])
     own = not isinstance(space, MinkowskiSpace)
     return Plane(how, own, gram, rotated, stretch, sphere, scale, mean, axes, spread, boxed)
+
+
+def as_they_are(how: int, width: int) -> bool:
+    """Whether all dimensions of vectors, in their order, are coordinates of boxes and of codes."""
+    return how == SQUARES and width <= BOXED
 
 
 def place_rows(plane: Plane, rows: npt.NDArray[Any], random: np.random.Generator, most: int) -> Reals:
@@ -269,8 +277,10 @@ def chosen_codes(plane: Plane, asked: Reals, others: Reals, radii: Reals, scanne
     """Return the choice of least cost for queries like those asked, that see so much of all rows."""
     width = plane.axes.shape[1]
     sizes = [m for m in (4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512) if m < width] + [width]
-    if not plane.gram or width <= BOXED:
+    if not plane.gram:
         sizes = [m for m in sizes if m <= 64 or m == width]
+    if as_they_are(plane.how, width):
+        sizes = [width]
     x, y = asked @ plane.axes, others @ plane.axes
     left: dict[
         int, tuple[float, float]
@@ -327,6 +337,8 @@ def arranged(plane: Plane, choice: Choice, seed: int) -> Layout:
     if plane.rotated:
         axes = stirred(axes, seed)
     axes = np.hstack([plane.axes[:, :boxed], axes, plane.axes[:, : choice.partial]])
+    if as_they_are(plane.how, width):
+        axes = axes[:, :0]
     return Layout(
         plane.how, plane.gram, plane.rotated, plane.mean, np.ascontiguousarray(axes), boxed, coded,
         bool(rest), choice.partial, plane.scale, plane.stretch,
@@ -369,7 +381,7 @@ class Coded(NamedTuple):
 def coded(layout: Layout, rows: npt.NDArray[Any], order: Positions, radius: float) -> Coded:
     """Return the codes of rows in an order, where queries usually have such a radius."""
     count, width = rows.shape
-    own = slice(layout.boxed, layout.boxed + layout.coded)
+    own = columns_of_codes(layout)
     peak = longest = greatest = 0.0
     least = np.inf
     for part in chunks(count, width + layout.axes.shape[1]):
