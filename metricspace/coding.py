@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .kernels import Array, generic, kernel
+from .kernels import Array, fast_kernel, generic, kernel
 from .simd.tiles import BYTES, MAGNITUDES, OFFSET, ROWS, SQUARES, TOGETHER, turn_one, turn_six
 from .space import Room, prepare, wrapping
 
@@ -75,7 +75,7 @@ def coordinates(layout: Layout, rows: npt.NDArray[Any]) -> tuple[Reals, Reals, R
     """Return some rows in all coordinates, the rest of each, and how wrong these are, in float64."""
     centred = np.empty(rows.shape)
     centre(rows, layout.mean, layout.scale, centred)
-    turned = centred @ layout.axes if layout.axes.shape[1] else centred
+    turned: Reals = centred @ layout.axes if layout.axes.shape[1] else centred
     whole = np.einsum("ij,ij->i", centred, centred)
     wrong, dimensions = len(layout.mean) * 2.0**-51, turned.shape[1]
     if not layout.rest:
@@ -159,7 +159,7 @@ def encode_rows(how: int, rows: Array, first: int, step: float, noise: Array, co
 # --- codes of queries --------------------------------------------------------------------------------
 
 
-@kernel
+@fast_kernel
 def encode_query(tree: Any, row: Array, turned: Array, j: int, asked: Asked) -> None:
     """Write a query's codes into place `j`, from its centred row and its coordinates, both in float32."""
     boxed, coded, each = tree.boxes.shape[1], tree.coded, tree.codes.shape[3]
@@ -239,7 +239,8 @@ def encode_query(tree: Any, row: Array, turned: Array, j: int, asked: Asked) -> 
 
 @kernel
 def turn(tree: Any, asked: Asked, first: int, last: int) -> None:
-    """Write the coordinates of some queries, 64 at a time: six queries share a column of the axes."""
+    """Centre some queries and write their coordinates, 64 at a time: six share a column of the axes."""
+    centre(asked.given[first:last], tree.mean, tree.scale, asked.rows[first:last])
     # Not by BLAS, whose threads would go on to spin beside those that search.
     width = asked.turned.shape[1]
     for block in range(tree.axes.shape[0]):
@@ -257,7 +258,6 @@ def turn(tree: Any, asked: Asked, first: int, last: int) -> None:
 @kernel
 def find_homes(tree: Any, asked: Asked, first: int, last: int, bounds: Array) -> None:
     """Write the coordinates of some queries, and the block nearest to each."""
-    centre(asked.given[first:last], tree.mean, tree.scale, asked.rows[first:last])
     turn(tree, asked, first, last)
     for i in range(first, last):
         asked.home[i] = home_of(tree, asked.turned[i], bounds)

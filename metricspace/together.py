@@ -42,7 +42,7 @@ from .answer import (
 from .bounds import allowance
 from .coding import FEW, Asked, encode_queries
 from .kernels import Array, fast_kernel, generic, kernel
-from .least import add, greatest, replace
+from .least import IN_ORDER, add, greatest, replace
 from .simd.counts import popcount
 from .simd.tiles import (
     MAGNITUDES,
@@ -107,6 +107,7 @@ class Tray(NamedTuple):
     following: Array  # the pool: other estimated objects that may belong
     pool_slots: Array
     estimates: Array
+    ranked: Array  # places in a block, in the order of distances
     keys: Array  # nodes that wait
     nodes: Array
     whose: Array  # which members need them
@@ -146,6 +147,7 @@ def make_tray(members: int, k: int, pool: int, nodes: int) -> Tray:
         following=np.zeros(pool + room, np.int64),
         pool_slots=np.zeros(pool + room, np.int64),
         estimates=np.zeros(pool + room),
+        ranked=np.zeros(ROWS, np.int64),
         keys=np.zeros(nodes),
         nodes=np.zeros(nodes, np.int64),
         whose=np.zeros(nodes, np.uint64),
@@ -324,11 +326,26 @@ def visit(tree: Any, space: Any, block: int, needed: Any, again: bool, asked: As
                 mask = tray.masks[i]
             else:
                 mask = compare_one(tree, block, asked.codes[first + r], tray.limit[r], values)
+            mask &= inside
+            if mask == np.uint64(0):
+                continue
+            mask = without_own(mask, start, r, tray)
             if tree.whole:
-                take_in(tree, space, start, mask & inside, values, asked, first, r, ask, tray)
+                take_in(tree, space, start, mask, values, asked, first, r, ask, tray)
             else:
-                let_wait(tree, space, start, mask & inside, r, tray)
+                let_wait(tree, space, start, mask, r, tray)
         done += taken
+
+
+@kernel
+def without_own(mask: Any, start: int, r: int, tray: Tray) -> Any:
+    """Leave out what a member must not find: the object that it is, and those up to one."""
+    own, passed = tray.skip[r] - start, tray.after[r] + 1 - start
+    if 0 <= own < ROWS:
+        mask &= ~(np.uint64(1) << np.uint64(own))
+    if passed > 0:
+        mask = (mask >> np.uint64(passed)) << np.uint64(passed) if passed < ROWS else np.uint64(0)
+    return mask
 
 
 @kernel
@@ -386,8 +403,6 @@ def let_wait(tree: Any, space: Any, start: int, mask: Any, r: int, tray: Tray) -
     while mask != np.uint64(0):
         slot = start + lowest(mask)
         mask &= mask - np.uint64(1)
-        if slot == tray.skip[r] or slot <= tray.after[r]:
-            continue
         tray.members[place], tray.slots[place] = r, slot
         place += 1
         if tree.partial.shape[1] > 0:
@@ -437,12 +452,12 @@ def take_in(tree: Any, space: Any, start: int, mask: Any, values: Array, asked: 
     Here, estimates are in the codes' own measure.
     """
     nearer = False
+    if ask.blank.kind == KNN and tray.filled[r] == 0 and tray.kept.shape[1] <= IN_ORDER:
+        nearer, mask = keep_first(start, mask, values, r, tray), np.uint64(0)
     while mask != np.uint64(0):
         i = lowest(mask)
         mask &= mask - np.uint64(1)
         slot, value = start + i, np.float64(values[i])
-        if slot == tray.skip[r] or slot <= tray.after[r]:
-            continue
         fetch(space, slot)
         if ask.blank.kind != KNN:
             pool(slot, value, r, tray)
@@ -485,6 +500,33 @@ def keep(slot: int, estimate: float, r: int, tray: Tray) -> bool:
     pool(slots[top], estimates[top], r, tray)
     replace(estimates, slots, estimate, slot)
     return True
+
+
+@kernel
+def keep_first(start: int, mask: Any, values: Array, r: int, tray: Tray) -> bool:
+    """Keep the first objects of a member, in order at once: an object's place is how many are nearer.
+
+    Return whether there are k.
+    """
+    count, estimates, slots = popcount(mask), tray.kept[r], tray.kept_slots[r]
+    for place in range(count):
+        tray.ranked[place] = -1
+    left = mask
+    while left != np.uint64(0):
+        i = lowest(left)
+        left &= left - np.uint64(1)
+        place = popcount(values_within(values, values[i]) & mask) - 1
+        while tray.ranked[place] >= 0:  # of another that is as near
+            place -= 1
+        tray.ranked[place] = i
+    for place in range(count):
+        i = tray.ranked[place]
+        if place < estimates.shape[0]:
+            estimates[place], slots[place] = values[i], start + i
+        else:
+            pool(start + i, np.float64(values[i]), r, tray)
+    tray.filled[r] = min(count, estimates.shape[0])
+    return count >= estimates.shape[0]
 
 
 @kernel
