@@ -26,7 +26,7 @@ from .answer import (
     Answer,
 )
 from .arguments import is_flat, radii_of, whole_number
-from .coding import blank_asked, find_homes
+from .coding import blank_asked, find_homes, sort_by_homes
 from .errors import InvalidArgument
 from .ids import Positions
 from .kernels import kinds, machine_code
@@ -191,9 +191,7 @@ class Batch:
             bounds = [np.empty(ROWS, np.float32) for _ in shares]
             tasks = [functools.partial(seek, *share, own) for share, own in zip(shares, bounds)]
             self.drive(tasks, lambda until: tasks[0]())
-            small = np.min_scalar_type(len(self.swept.norms) + 1)  # a radix sort, if homes fit into 16 bits
-            order = np.argsort((asked.home + 1).astype(small), kind="stable")
-            asked.home[:], asked.place[:] = asked.home[order], order + begin
+            sort_by_homes(asked, asked.home.copy(), np.zeros(len(self.swept.norms) + 2, np.int64), begin)
         # Queries of a span are near each other, and some spans find far more than others.
         size = max(-(-count // (64 * jobs)), min(-(-count // (4 * jobs)), _LEAST))
         spans = spans_of(0, count, -(-min(size, LONGEST) // members) * members)

@@ -264,6 +264,22 @@ def find_homes(tree: Any, asked: Asked, first: int, last: int, bounds: Array) ->
 
 
 @kernel
+def sort_by_homes(asked: Asked, homes: Array, starts: Array, offset: int) -> None:
+    """Put queries, asked as so many more than they are rows of `asked`, into the order of their homes.
+
+    ``starts`` has two places more than there are blocks, all 0.
+    """
+    for home in homes:  # −1 is the first
+        starts[home + 2] += 1
+    for block in range(1, starts.shape[0]):
+        starts[block] += starts[block - 1]
+    for i in range(homes.shape[0]):
+        place = starts[homes[i] + 1]
+        starts[homes[i] + 1] += 1
+        asked.home[place], asked.place[place] = homes[i], offset + i
+
+
+@kernel
 def encode_queries(tree: Any, asked: Asked, offset: int, first: int, last: int, bounds: Array) -> None:
     """Write the codes of some queries, which were asked as so many more than they are rows of `asked`."""
     for j in range(first, last):

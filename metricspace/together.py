@@ -453,7 +453,7 @@ def take_in(tree: Any, space: Any, start: int, mask: Any, values: Array, asked: 
     """
     nearer = False
     if ask.blank.kind == KNN and tray.filled[r] == 0 and tray.kept.shape[1] <= IN_ORDER:
-        nearer, mask = keep_first(start, mask, values, r, tray), np.uint64(0)
+        nearer, mask = keep_first(space, start, mask, values, r, tray), np.uint64(0)
     while mask != np.uint64(0):
         i = lowest(mask)
         mask &= mask - np.uint64(1)
@@ -503,7 +503,7 @@ def keep(slot: int, estimate: float, r: int, tray: Tray) -> bool:
 
 
 @kernel
-def keep_first(start: int, mask: Any, values: Array, r: int, tray: Tray) -> bool:
+def keep_first(space: Any, start: int, mask: Any, values: Array, r: int, tray: Tray) -> bool:
     """Keep the first objects of a member, in order at once: an object's place is how many are nearer.
 
     Return whether there are k.
@@ -515,6 +515,7 @@ def keep_first(start: int, mask: Any, values: Array, r: int, tray: Tray) -> bool
     while left != np.uint64(0):
         i = lowest(left)
         left &= left - np.uint64(1)
+        fetch(space, start + i)
         place = popcount(values_within(values, values[i]) & mask) - 1
         while tray.ranked[place] >= 0:  # of another that is as near
             place -= 1
