@@ -75,7 +75,7 @@ from ..simd.tiles import (
 from ..together import ALL, NODES, Tray, all_blocks, distance_of, roam, still_unseen
 from ..traversal import Desk, consider, expand, make_desk, offer_child
 
-GROUP = 4 * TOGETHER  # queries that go together: those that need a block fill its tiles
+GROUP = 6 * TOGETHER  # queries that go together: those that need a block fill its tiles
 
 
 class Boxes(NamedTuple):
