@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from .kernels import Array, fast_kernel, generic, kernel
 from .simd.tiles import BYTES, MAGNITUDES, OFFSET, ROWS, SQUARES, TOGETHER, turn_one, turn_six
+from .simd.vectors import aligned
 from .space import Room, prepare, wrapping
 
 Reals = npt.NDArray[np.float64]
@@ -323,7 +324,7 @@ def blank_asked(tree: Any, rows: npt.NDArray[Any], offset: int = 0) -> Asked:
 def in_columns(axes: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     """Return axes in blocks of 64, ``[dimension][64][1]``, the last one filled up with zeros."""
     dimensions, count = axes.shape
-    blocks = np.zeros((-(-count // ROWS), dimensions, ROWS, 1), np.float32)
+    blocks = aligned((-(-count // ROWS), dimensions, ROWS, 1), np.float32)
     for block, first in zip(blocks, range(0, count, ROWS)):
         part = axes[:, first : first + ROWS]
         block[:, : part.shape[1], 0] = part

@@ -34,6 +34,7 @@ from .laws import Metric
 from .metrics.directions import ArcSpace
 from .norms import ChebyshevSpace, EuclideanSpace, ManhattanSpace, MinkowskiSpace, OnRows
 from .simd.tiles import BYTES, GREATEST, MAGNITUDES, OFFSET, ROWS, SQUARES
+from .simd.vectors import aligned
 from .together import Tray, all_blocks, roam
 
 SAMPLE = 65_536  # rows from which the axes are found
@@ -164,13 +165,16 @@ def nested(least: Any, most: Any) -> tuple[Any, int, Any, Any]:
         least, most = np.minimum.reduceat(least, edges), np.maximum.reduceat(most, edges)
         below = nodes
     levels.reverse()
-    boxes = np.concatenate([held for _, held in levels])
+    shapes = [held for _, held in levels]
+    boxes = aligned((sum(map(len, shapes)), *shapes[0].shape[1:]), np.float32)
+    np.concatenate(shapes, out=boxes)
     first, number = [], 1
     for below, _ in levels:
         first.append(np.arange(number, number + below, ROWS))
         number += below
     lowest_inner = len(boxes) - len(levels[-1][1])
-    centres = np.ascontiguousarray((boxes[:, :, 0] / 2 + boxes[:, :, 1] / 2)[..., None])
+    centres = aligned((*boxes[:, :, 0].shape, 1), np.float32)
+    centres[..., 0] = boxes[:, :, 0] / 2 + boxes[:, :, 1] / 2
     return np.concatenate([*first, [number]]), lowest_inner, boxes, centres
 
 
@@ -406,8 +410,9 @@ def coded(layout: Layout, rows: npt.NDArray[Any], order: Positions, radius: floa
     elif step == 0.0:
         step = 1.0  # all rows are the same
     blocks, steps = -(-count // ROWS), -(-(layout.coded + layout.rest) // each)
-    codes = np.full((blocks, steps, ROWS, each), OFFSET if each == 4 else 0, kind)
-    norms, error = np.zeros((blocks, ROWS), np.float32), 0.0
+    codes = aligned((blocks, steps, ROWS, each), kind)
+    codes.fill(OFFSET if each == 4 else 0)
+    norms, error = aligned((blocks, ROWS), np.float32), 0.0
     partial = np.zeros((count, layout.partial), np.float32)
     for part in chunks(count, width + layout.axes.shape[1]):
         found, rest, noise = coordinates(layout, rows[order[part]])
@@ -511,8 +516,8 @@ def flattened(space: Any, rows: npt.NDArray[Any]) -> Flat:
         plane.how, plane.gram, False, plane.mean, np.zeros((width, 0)), 0, width, False, 0, plane.scale, 1.0
     )
     blocks = -(-count // ROWS)
-    codes = np.zeros((blocks, width, ROWS, 1), np.float32)
-    norms, error = np.zeros((blocks, ROWS), np.float32), 0.0
+    codes = aligned((blocks, width, ROWS, 1), np.float32)
+    norms, error = aligned((blocks, ROWS), np.float32), 0.0
     for part in chunks(count, width):
         here = np.empty(rows[part].shape)
         centre(rows[part], plane.mean, plane.scale, here)

@@ -63,6 +63,7 @@ from .simd.tiles import (
     tile_values,
     values_within,
 )
+from .simd.vectors import aligned
 from .space import Room, distance, estimate_within, fetch, prepare, settle
 from .traversal import DONE, MORE_RESULTS, STOPPED
 
@@ -131,13 +132,13 @@ def make_tray(members: int, k: int, pool: int, nodes: int) -> Tray:
         filled=np.zeros(members, np.int64),
         first=np.zeros(members, np.int64),
         last=np.zeros(members, np.int64),
-        near=np.zeros((MOST_FIRST // ROWS + 3 + k // 32, ROWS), np.float32),
+        near=aligned((MOST_FIRST // ROWS + 3 + k // 32, ROWS), np.float32),
         cut=np.zeros(2, np.float32),
         list=np.zeros(members + TOGETHER, np.int64),
         listed=np.zeros(1, np.uint64),
         masks=np.zeros(TOGETHER, np.uint64),
         wanted=np.zeros(ROWS, np.uint64),
-        bounds=np.zeros(ROWS, np.float32),
+        bounds=aligned(ROWS, np.float32),
         blocks=np.zeros(ROWS, np.int64),
         needed=np.zeros(ROWS, np.uint64),
         members=np.zeros(room, np.int64),
@@ -701,6 +702,20 @@ def look_about(tree: Any, asked: Asked, j: int, r: int, k: int, tray: Tray) -> A
 
 
 @kernel
+def look_ahead(tree: Any, space: Any, asked: Asked, first: int, last: int, order: Array) -> None:
+    """Ask for what queries will look at first: in few dimensions they would mostly wait for it."""
+    seen, codes, places = -1, tree.codes.reshape(tree.codes.shape[0], -1), order.reshape(-1, 1)
+    for j in range(first, last):
+        home = asked.home[j]
+        if home >= 0 and home != seen:
+            seen = home
+            prefetch(codes, home)
+            for slot in range(home * ROWS, min((home + 1) * ROWS, tree.objects), 4):
+                fetch(space, slot)
+                prefetch(places, slot)
+
+
+@kernel
 def sweep(tree: Any, space: Any, queries: Any, asked: Asked, room: Room, ask: Question, span: Array,
           used: Array, tray: Tray) -> int:  # fmt: skip
     """Answer the queries of a span, a group at a time, and return how it went.
@@ -716,6 +731,8 @@ def sweep(tree: Any, space: Any, queries: Any, asked: Asked, room: Room, ask: Qu
         first = span[0]
         count = min(tray.head.shape[0], span[1] - first)
         begin_group(tree, asked, first, count, ask, tray)
+        if tree.whole:
+            look_ahead(tree, space, asked, first + count, min(first + 2 * count, span[1]), ask.blank.order)
         more = True
         while more:
             blocks = next_blocks(tree, asked, first, count, ask.k, tray)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InvalidArgument, WrongType
+from ..simd.vectors import aligned
 from .base import Objects, Positions, appended, refuse_single
 
 # Beyond these, squares of differences would overflow (float32) or the sums of them (float64).
@@ -71,7 +72,9 @@ class Rows(Objects):
         return len(self.rows)
 
     def take(self, positions: Positions) -> Self:
-        return type(self)(self.rows[positions])
+        taken = aligned((len(positions), self.rows.shape[1]), self.rows.dtype)
+        # Not mode="raise", which would fill a buffer first.
+        return type(self)(np.take(self.rows, positions, axis=0, out=taken, mode="wrap"))
 
     def encode(self, data: Any) -> Self:
         own = self.rows
@@ -92,7 +95,9 @@ class Rows(Objects):
         """Return a copy of further vectors in the type of those held, or say that it is too narrow."""
         own = self.rows.dtype
         if given.dtype == own:
-            return given.copy()
+            copied = aligned(given.shape, own)
+            copied[:] = given
+            return copied
         with np.errstate(over="ignore", under="ignore"):
             cast = given.astype(own)
         if not np.isfinite(cast).all():

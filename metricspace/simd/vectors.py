@@ -26,7 +26,8 @@ def refuse_strided(*rows: Any) -> None:
         raise TypingError("vector primitives take rows whose numbers follow one another")
 
 
-def aligned(size: int) -> npt.NDArray[np.uint8]:
-    """Return zeroed bytes that begin at a multiple of a register's width."""
+def aligned(shape: int | tuple[int, ...], dtype: npt.DTypeLike = np.uint8) -> npt.NDArray[Any]:
+    """Return zeros that begin at a multiple of a register's width: what straddles two lines is read twice."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     held = np.zeros(size + WIDTH, np.uint8)
-    return held[-held.ctypes.data % WIDTH :][:size]
+    return held[-held.ctypes.data % WIDTH :][:size].view(dtype).reshape(shape)
