@@ -35,7 +35,8 @@ from .metrics.directions import ArcSpace
 from .norms import ChebyshevSpace, EuclideanSpace, ManhattanSpace, MinkowskiSpace, OnRows
 from .simd.tiles import BYTES, GREATEST, MAGNITUDES, OFFSET, ROWS, SQUARES
 from .simd.vectors import aligned
-from .together import Tray, all_blocks, roam
+from .together import all_blocks, roam
+from .tray import Tray
 
 SAMPLE = 65_536  # rows from which the axes are found
 ASKED = 100  # rows that are asked for their neighbours

@@ -13,9 +13,10 @@ from .coding import Asked
 from .ids import Positions
 from .sorting import Results
 from .space import Room
-from .together import CROWDED, Question, give_back, larger, sweep, taken_tray
-from .together import STOP as SWEEP_STOP
+from .together import Question, sweep
 from .traversal import MORE_FRONTIER, MORE_RESULTS, ORDER, SIZE, STOP, STOPPED, Desk, enlarged, search
+from .tray import CROWDED, give_back, larger, taken_tray
+from .tray import STOP as SWEEP_STOP
 
 if TYPE_CHECKING:
     from .batch import Batch

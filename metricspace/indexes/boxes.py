@@ -72,8 +72,9 @@ from ..simd.tiles import (
     place_of_least,
     rows_by_squares,
 )
-from ..together import ALL, NODES, Tray, all_blocks, distance_of, roam, still_unseen
+from ..together import all_blocks, distance_of, roam, still_unseen
 from ..traversal import Desk, consider, expand, make_desk, offer_child
+from ..tray import ALL, NODES, Tray
 
 GROUP = 6 * TOGETHER  # queries that go together: those that need a block fill its tiles
 
