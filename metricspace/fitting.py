@@ -46,7 +46,7 @@ BOXED = 8  # coordinates of boxes
 PRUNED = 0.7  # boxes that leave more of the blocks are not looked at
 COARSE = 0.1  # codes that are subtracted may be wrong by so much of a usual radius, on either side
 SCANNING = 60  # queries that share a block of a scan
-NOWHERE = 1e15  # the centre of a child that does not exist
+NOWHERE = np.inf  # where a child is that does not exist
 
 # Nanoseconds, about.
 _MULTIPLIED, _SUBTRACTED = 0.003, 0.05  # a code of a row, a coordinate

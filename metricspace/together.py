@@ -115,6 +115,8 @@ def all_blocks(tree: Any, asked: Asked, first: int, tray: Tray) -> int:
     """Write the next blocks of all, which every member needs."""
     following = tray.nodes[0]
     found = min(tree.norms.shape[0] - following, ROWS)
+    if found == 0:
+        return 0
     for i in range(found):
         tray.blocks[i], tray.needed[i] = following + i, np.uint64(0)
     for r in range(min(tray.head.shape[0], asked.place.shape[0] - first)):

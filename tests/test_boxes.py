@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import metricspace as ms
-from metricspace.coding import Layout, blank_asked, coordinates, turn
+from metricspace.coding import Layout, blank_asked, coordinates, find_homes, turn
 from metricspace.fitting import divide_into_blocks
 from metricspace.simd.tiles import ROWS
 
@@ -223,6 +223,25 @@ def test_queries_are_turned_no_more_wrongly_than_is_said(n, d):
     wrong = np.linalg.norm(asked.turned - right, axis=1)
     assert len(tree.axes) > 0
     assert (wrong <= tree.rounding * np.linalg.norm(asked.rows.astype(np.float64), axis=1)).all()
+
+
+@pytest.mark.parametrize("n", [1, 65, 200, 5000])
+@pytest.mark.parametrize("d", [1, 2, 3, 7, 9])
+def test_queries_from_anywhere_have_homes_that_exist(n, d):
+    random = np.random.default_rng(n + d)
+    rows = random.random((n, d)).astype(np.float32)
+    near = random.normal(size=(40, d))
+    queries = np.concatenate([near * far for far in (1, 1e3, 1e12, 1e15, 1e17, -1e19, 1e25)])
+    queries = queries.astype(np.float32)
+    index, scan = ms.BoxTree().fit(rows), ms.LinearScan().fit(rows)
+    tree, bounds = index._tree, np.zeros(64, np.float32)
+    asked = blank_asked(tree, index._objects.encode(queries).rows)
+    find_homes(tree, asked, 0, len(queries), bounds)
+    assert ((asked.home >= -1) & (asked.home < len(tree.norms))).all()
+    assert (asked.home[:80] >= 0).all()
+    hits, right = index.knn(queries, 3), scan.knn(queries, 3)
+    assert (hits.ids == right.ids).all()
+    assert (hits.distances == right.distances).all()
 
 
 def test_blocks_are_divided_whatever_the_keys():

@@ -203,11 +203,11 @@ def as_distance(tree: Boxes, bound: float) -> float:
 
 @home_of.of(Boxes)
 def _(tree: Boxes, at: Array, bounds: Array) -> int:
-    best, node = np.float32(np.inf), 0
+    best, node = np.float32(np.inf), 0  # what does not exist is infinitely far, and comes after what does
     while tree.first[node] < tree.lowest:  # toward the nearest centre, while there are many to choose from
         rows_by_squares(tree.centres[node], at, best, bounds)
         node = tree.first[node] + place_of_least(bounds)
-    own, nearest, left = node, 0, np.uint64(0)
+    own, nearest, left = node, -1, np.uint64(0)
     if (
         node < tree.lowest
     ):  # its children, the nearest box first, and others for as long as they may be nearer
@@ -221,8 +221,8 @@ def _(tree: Boxes, at: Array, bounds: Array) -> int:
                 best, nearest = bounds[child], tree.first[own] + child
                 if left != np.uint64(0):
                     left &= boxes_by_squares(tree.boxes[node], at, best, bounds)
-        if left == np.uint64(0):
-            return nearest - (tree.first.shape[0] - 1)
+        if left == np.uint64(0):  # squares of a query from very far away are all infinite
+            return nearest - (tree.first.shape[0] - 1) if nearest >= 0 else -1
         own = tree.first[node] + lowest(left)
         left &= left - np.uint64(1)
 
