@@ -94,6 +94,8 @@ class Rows(Objects):
     def _cast(self, given: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return a copy of further vectors in the type of those held, or say that it is too narrow."""
         own = self.rows.dtype
+        if given.dtype == own and len(given) == 1:  # aligning takes longer than it spares
+            return given.copy()
         if given.dtype == own:
             copied = aligned(given.shape, own)
             copied[:] = given
