@@ -112,7 +112,7 @@ def taken_tray(members: int, k: int) -> Tray:
     try:
         tray = _idle[members, k].pop()
     except (KeyError, IndexError):
-        return make_tray(members, k, 2 * members * (k + 128), 8 * ROWS)
+        return make_tray(members, k, 2 * members * (k + 512), 8 * ROWS)
     tray.sizes[STOP] = 0
     return tray
 

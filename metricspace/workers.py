@@ -101,7 +101,7 @@ class Sweeper(Memory):
     """One thread's memory for queries that go together."""
 
     def __init__(self, batch: Batch, asked: Asked, members: int, offset: int) -> None:
-        nothing = 1024 if batch.kind in BALLS else 0
+        nothing = 1024 * members if batch.kind in BALLS else 0
         own = batch.kind == KNN
         super().__init__(
             batch,
