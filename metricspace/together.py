@@ -507,7 +507,7 @@ def look_about(tree: Any, asked: Asked, j: int, r: int, k: int, tray: Tray) -> A
 
 @kernel
 def look_ahead(tree: Any, space: Any, asked: Asked, first: int, last: int, order: Array) -> None:
-    """Ask for what queries will look at first: in few dimensions they would mostly wait for it."""
+    """Ask for what queries will look at first: in few dimensions much of their time is waiting for it."""
     seen, codes, places = -1, tree.codes.reshape(tree.codes.shape[0], -1), order.reshape(-1, 1)
     for j in range(first, last):
         home = asked.home[j]
