@@ -261,8 +261,12 @@ class Batch:
         """Run tasks to the end, as by `threads.run`, and raise what went wrong."""
         threads.run(tasks, self._cancel, tick, brief if self.bound.native and tasks else None)
         for memory in self.workers:
-            if memory.room.fault[0]:
-                raise self.bound.complaint(memory.room.fault)
+            self.complain(memory)
+
+    def complain(self, memory: Memory) -> None:
+        """Raise what went wrong while distances were measured, if anything did."""
+        if memory.room.fault[0]:
+            raise self.bound.complaint(memory.room.fault)
 
     def arranged(self, found: Positions, positions: Positions, distances: npt.NDArray[np.float64]) -> Results:
         """Return a copy of what some queries found, in order if that is wanted; what was given is lost."""

@@ -20,7 +20,17 @@ import numpy as np
 import numpy.typing as npt
 
 from .kernels import Array, fast_kernel, generic, kernel
-from .simd.tiles import BYTES, MAGNITUDES, OFFSET, ROWS, SQUARES, TOGETHER, turn_one, turn_six
+from .simd.tiles import (
+    BYTES,
+    GREATEST_BYTE,
+    MAGNITUDES,
+    OFFSET,
+    ROWS,
+    SQUARES,
+    TOGETHER,
+    turn_one,
+    turn_six,
+)
 from .simd.vectors import aligned
 from .space import Room, prepare, wrapping
 
@@ -197,7 +207,7 @@ def encode_query(tree: Any, row: Array, turned: Array, j: int, asked: Asked) -> 
     if not tree.gram:
         step = tree.step
     elif each == 4:
-        step = peak / 127.0
+        step = peak / GREATEST_BYTE
     elif each == 2:
         step = np.sqrt(square) / _LARGEST_HALF
     edge = step * greatest_code(tree.how, coded) if not tree.gram and step > 0.0 else np.inf

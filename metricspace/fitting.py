@@ -33,7 +33,7 @@ from .kernels import Array, kernel
 from .laws import Metric
 from .metrics.directions import ArcSpace
 from .norms import ChebyshevSpace, EuclideanSpace, ManhattanSpace, MinkowskiSpace, OnRows
-from .simd.tiles import BYTES, GREATEST, MAGNITUDES, OFFSET, ROWS, SQUARES
+from .simd.tiles import BYTES, GREATEST, GREATEST_BYTE, MAGNITUDES, OFFSET, ROWS, SQUARES
 from .simd.vectors import aligned
 from .together import all_blocks, roam
 from .tray import Tray
@@ -311,7 +311,8 @@ def chosen_codes(plane: Plane, asked: Reals, others: Reals, radii: Reals, scanne
             longest = np.sqrt(whole_y.max())
             # Stirred coordinates are about normal; the longest row has the step made for its greatest.
             blur = 0.0102 if BYTES else 0.0001
-            wrong = blur * (longest + np.sqrt(whole_x)) if plane.gram else 0.0 * whole_x
+            blurred = blur * (longest + np.sqrt(whole_x) * (OFFSET - 1) / GREATEST_BYTE)
+            wrong = blurred if plane.gram else 0.0 * whole_x
             rest = (rest_x[:, None] - rest_y) ** 2 if plane.rotated else 0.0
             bound = np.sqrt(joined + rest)
             coded = float((bound <= (radii + wrong)[:, None]).mean())
@@ -402,7 +403,7 @@ def coded(layout: Layout, rows: npt.NDArray[Any], order: Positions, radius: floa
     if each == 2:
         step = float(np.sqrt(longest)) / 32_000
     else:
-        step = peak / (127 if each == 4 else greatest_code(layout.how, layout.coded))
+        step = peak / (OFFSET - 1 if each == 4 else greatest_code(layout.how, layout.coded))
     if each == 1:
         wrong = step / 4 * (layout.coded if layout.how == MAGNITUDES else 2)
         kind = kind if wrong <= COARSE * radius else np.float32

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from .anatomy import Anatomy, Explanation
 from .answer import COST, COUNT, FOUND, KNN, RANGE
+from . import standing
 from .arguments import radii_of, whole_number
 from .batch import Batch
 from .bounds import Slack
@@ -26,6 +27,7 @@ from .laws import Bound, Metric
 from .objects import Objects
 from .queries import joins, rescaled, reverse
 from .queries.complex import Predicate, evaluate
+from .threads import jobs
 from .traversal import Desk
 from .workers import Worker
 
@@ -96,6 +98,11 @@ class Searchable:
     @functools.cached_property
     def _machine_code(self) -> dict[Any, Any]:
         """The kernels that search this structure, by what tells their types apart; see `Batch.call`."""
+        return {}
+
+    @functools.cached_property
+    def _standing(self) -> dict[int, list[standing.Standing]]:
+        """By k, questions of one query that wait for the next; see `standing`."""
         return {}
 
     @functools.cached_property
@@ -195,7 +202,13 @@ class Searchable:
     ) -> Hits:
         """Return the k nearest of queries that are in a container already."""
         k = whole_number("k", k, 1)
-        batch = Batch(self, asked, KNN, min(k, self.n_objects), radius, skips=skips, **settings)
+        fewer = min(k, self.n_objects)
+        if len(asked) == 1 and fewer == k and not progress and _is_plain(radius, skips, **settings):
+            jobs(n_jobs)
+            hits = standing.nearest(self, asked, k)
+            if hits is not None:
+                return hits
+        batch = Batch(self, asked, KNN, fewer, radius, skips=skips, **settings)
         batch.run(n_jobs, progress)
         shape = (batch.count, batch.k)
         positions, distances = batch.positions.reshape(shape), batch.distances.reshape(shape)
@@ -596,3 +609,12 @@ class Searchable:
 def _one_radius(radius: Any) -> float:
     """Return the radius of a join."""
     return float(radii_of(radius, 1)[0])
+
+
+def _is_plain(
+    radius: Any, skips: Positions | None, chosen: Any = None, eps: Any = 0.0, budget: Any = None,
+    measure: Any = None,
+) -> bool:  # fmt: skip
+    """Whether queries ask for their nearest objects, all of them and no others."""
+    given = skips, chosen, budget, measure
+    return radius is np.inf and all(value is None for value in given) and type(eps) is float and eps == 0

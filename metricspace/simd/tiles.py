@@ -3,8 +3,8 @@
 What a query is compared with lies column by column, ``[dimension][64]``, so that a register holds the same
 dimension of many rows. Distances of boxes and rows come as sums of squares, sums of magnitudes or the
 greatest magnitude, in float32; who asks allows for its rounding. Those of codes are exact: products of bytes,
-offset by 128 on the side of the rows, where the machine multiplies four of them at once (VNNI), of pairs of
-16 bits elsewhere; or differences of 16 bits. Where codes do not pay they are float32.
+offset by 128 on the side of the rows, where the machine adds four of them at once (VNNI) or two (AVX2), of
+pairs of 16 bits elsewhere; or differences of 16 bits. Where codes do not pay they are float32.
 """
 
 from __future__ import annotations
@@ -34,26 +34,30 @@ _PIECES = ROWS // _LANES
 _BYTE, _WORD, _FLOAT = ir.IntType(8), ir.IntType(32), ir.FloatType()
 _FLOATS, _WORDS = ir.VectorType(_FLOAT, _LANES), ir.VectorType(_WORD, _LANES)
 
-# Processors of these names multiply bytes in registers of 64; others tell by their features.
-_WITH_BYTES = ("cascadelake", "cooperlake", "icelake", "tigerlake", "rocketlake", "sapphirerapids",
-               "graniterapids", "emeraldrapids", "znver4", "znver5")  # fmt: skip
+# Processors of these names add four products of bytes, or two; others tell by their features.
+_OF_FOUR = ("cascadelake", "cooperlake", "icelake", "tigerlake", "rocketlake", "sapphirerapids",
+            "graniterapids", "emeraldrapids", "znver4", "znver5")  # fmt: skip
+_OF_TWO = ("haswell", "broadwell", "skylake", "cannonlake", "alderlake", "raptorlake", "znver", "x86-64-v3",
+           "x86-64-v4")  # fmt: skip
 
 
-def _features() -> tuple[bool, bool]:
-    """Return whether the machine that is compiled for has registers of 64 bytes, and products of bytes."""
+def _features() -> tuple[bool, bool, bool]:
+    """Return whether the machine that is compiled for has registers of 64 bytes, VNNI, and AVX2."""
     if config.CPU_NAME:
-        named = config.CPU_NAME.startswith(_WITH_BYTES)
-        given = (config.CPU_FEATURES or "").split(",")
-        return (
-            named or "+avx512f" in given or config.CPU_NAME.startswith("skylake-avx512"),
-            named or "+avx512vnni" in given,
-        )
+        name, given = config.CPU_NAME, (config.CPU_FEATURES or "").split(",")
+        of_four = name.startswith(_OF_FOUR)
+        wide = of_four or name.startswith(("skylake-avx512", "x86-64-v4")) or "+avx512f" in given
+        return wide, of_four or "+avx512vnni" in given, wide or name.startswith(_OF_TWO) or "+avx2" in given
     host = llvmlite.binding.get_host_cpu_features()
-    return bool(host.get("avx512f")), bool(host.get("avx512vnni"))
+    wide, of_four, of_two = (bool(host.get(name)) for name in ("avx512f", "avx512vnni", "avx2"))
+    return wide, of_four, of_two
 
 
-WIDE, BYTES = _features() if VECTORS else (False, False)
-"""Whether registers hold 64 bytes, and whether codes of a byte pay."""
+WIDE, _FOURS, _PAIRS = _features() if VECTORS else (False, False, False)
+BYTES = _FOURS or _PAIRS
+"""Whether codes of a byte pay."""
+GREATEST_BYTE = 64 if _PAIRS and not _FOURS else 127
+"""The greatest code of a query that is a byte: two products with codes of rows, to 255, are added in 16 bits."""
 
 # The accumulators of a tile stay in registers: all of them, or those of one piece at a time.
 _AT_ONCE = _PIECES if WIDE else 1
@@ -179,12 +183,14 @@ def _multiplied_by(builder: Any, element: Any, rows: Any, query: Any, total: Any
     """Add to 16 sums the products of a step: of four bytes, two halves or one float32 in each lane."""
     if element == types.float32:
         return _multiplied(builder, builder.bitcast(rows, _FLOATS), builder.bitcast(query, _FLOATS), total)
-    if element == types.uint8:
+    if element == types.uint8 and _FOURS:
         name, kind = "llvm.x86.avx512.vpdpbusd.512", ir.VectorType(_BYTE, 4 * _LANES)
         function = cgutils.get_or_insert_function(
             builder.module, ir.FunctionType(_WORDS, [_WORDS, kind, kind]), name
         )
         return builder.call(function, [total, builder.bitcast(rows, kind), builder.bitcast(query, kind)])
+    if element == types.uint8:
+        return builder.add(total, _fours_by_pairs(builder, rows, query))
     halves, wide = ir.VectorType(ir.IntType(16), 2 * _LANES), ir.VectorType(_WORD, 2 * _LANES)
     left, right = (builder.sext(builder.bitcast(side, halves), wide) for side in (rows, query))
     product = builder.mul(left, right, flags=["nsw"])
@@ -194,6 +200,27 @@ def _multiplied_by(builder: Any, element: Any, rows: Any, query: Any, total: Any
         for first in (0, 1)
     )
     return builder.add(builder.add(even, odd), total)  # which the compiler knows as one instruction
+
+
+def _fours_by_pairs(builder: Any, rows: Any, query: Any) -> Any:
+    """Return the sums of four products of bytes in each of 16 lanes, by way of sums of two in 16 bits."""
+    lanes = _LANES // 2
+    bytes_, halves, words = (
+        ir.VectorType(kind, 32 * lanes // kind.width) for kind in (_BYTE, ir.IntType(16), _WORD)
+    )
+    by_two = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(halves, [bytes_, bytes_]), "llvm.x86.avx2.pmadd.ub.sw"
+    )
+    by_four = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(words, [halves, halves]), "llvm.x86.avx2.pmadd.wd"
+    )
+    ones, none = ir.Constant(halves, [1] * (2 * lanes)), ir.Constant(_WORDS, ir.Undefined)
+    sums = []
+    for first in (0, lanes):
+        places = ir.Constant(words, list(range(first, first + lanes)))
+        sides = [builder.bitcast(builder.shuffle_vector(v, none, places), bytes_) for v in (rows, query)]
+        sums.append(builder.call(by_four, [builder.call(by_two, sides), ones]))
+    return builder.shuffle_vector(*sums, ir.Constant(_WORDS, list(range(_LANES))))
 
 
 def _codes_within(how: int) -> Any:
