@@ -11,6 +11,8 @@ import platform
 from importlib import metadata
 from typing import Any
 
+from metricspace.simd.vectors import PAIRS, WIDE
+
 RESULTS = pathlib.Path(__file__).parent / "results"
 
 
@@ -18,7 +20,12 @@ def machine() -> str:
     """Return in words what the benchmark runs on."""
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("numpy", "numba"))
     cores = len(os.sched_getaffinity(0))
-    return f"{_processor()}, {cores} cores; Python {platform.python_version()}, {versions}"
+    return f"{_processor()}, {cores} cores, {registers()}; Python {platform.python_version()}, {versions}"
+
+
+def registers() -> str:
+    """Return the instructions that kernels are compiled for."""
+    return "AVX-512" if WIDE else "AVX2" if PAIRS else "no AVX2"
 
 
 def _processor() -> str:
@@ -42,18 +49,21 @@ class Result:
         Each target in words, with what was reached, and whether it was.
     machine : str
         What it ran on.
+    variant : str
+        Added to the name under which it is kept, beside results that it must not replace.
     """
 
     about: str
     rows: list[dict[str, Any]]
     verdicts: dict[str, bool] = dataclasses.field(default_factory=dict)
     machine: str = dataclasses.field(default_factory=machine)
+    variant: str = ""
 
 
 def write(name: str, result: Result) -> str:
     """Write a result as JSON and return the file's name."""
     RESULTS.mkdir(exist_ok=True)
-    file = RESULTS / f"{name}.json"
+    file = RESULTS / f"{'-'.join(filter(None, (name, result.variant)))}.json"
     file.write_text(json.dumps(dataclasses.asdict(result), indent=2) + "\n", encoding="utf-8")
     return f"{RESULTS.parent.name}/{RESULTS.name}/{file.name}"
 

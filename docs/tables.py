@@ -5,7 +5,8 @@ in the pages beside this file: ``demo:quality`` and ``demo:rows`` with the table
 if ``out/demo.json`` is missing; ``demo/NAME:quality`` and ``demo/NAME:rows`` with those of a demo that was
 run with ``--out out/NAME``; ``benchmark:NAME`` with the last result of that benchmark, and ``structure:KEY``
 with what that of the structures says of one; ``exact:summary`` with the index and the best peer of each
-race. It also copies the pictures of the demo and of benchmarks to ``docs/images``.
+race, and ``exact-avx2:summary`` with those of machines without AVX-512. It also copies the pictures of the
+demo and of benchmarks to ``docs/images``.
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ def main() -> None:
             places |= structure_tables(result)
         else:
             places[f"benchmark:{file.stem}"] = report.markdown(result)
-        if file.stem == "exact":
-            places["exact:summary"] = exact_summary(result)
+        if file.stem.partition("-")[0] == "exact":
+            places[f"{file.stem}:summary"] = exact_summary(result)
     for page in [ROOT / "README.md", *sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("structures/*.md"))]:
         if page.exists():
             text = page.read_text(encoding="utf-8")

@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from . import standing
 from .anatomy import Anatomy, Explanation
 from .answer import COST, COUNT, FOUND, KNN, RANGE
-from . import standing
 from .arguments import radii_of, whole_number
 from .batch import Batch
 from .bounds import Slack

@@ -149,6 +149,8 @@ def _tile_case(kind, steps, random):
     low, high = (0, 256) if kind is np.uint8 else (-40, 41)
     codes = random.integers(low, high, (steps, tiles.ROWS, each)).astype(kind)
     asked = random.integers(-40, 41, (8, steps * each)).astype(own)
+    if kind is np.uint8:  # sums of two that are as large as they can be
+        asked[3], asked[5], codes[:, 7] = tiles.GREATEST_BYTE, -tiles.GREATEST_BYTE, 255
     sums = np.float32 if kind is np.float32 else np.int32
     bias = random.integers(-50, 50, 8).astype(sums)
     norms = random.integers(0, 5000, tiles.ROWS).astype(np.float32)

@@ -48,7 +48,11 @@ def test_a_query_is_kept_for_each_k_and_for_no_other_question():
 def test_weighted_and_double_vectors():
     rows = clustered(800, 12).astype(np.float64)
     matrix = np.diag(np.arange(1.0, 13))
-    for metric in (ms.metric("euclidean"), ms.metric("minkowski", p=3), ms.metric("quadratic_form", matrix=matrix)):
+    for metric in (
+        ms.metric("euclidean"),
+        ms.metric("minkowski", p=3),
+        ms.metric("quadratic_form", matrix=matrix),
+    ):
         index, scan = ms.BoxTree(metric).fit(rows), ms.LinearScan(metric).fit(rows)
         for query in clustered(20, 12, seed=8):
             given = [query.tolist()] if query[0] > 0 else query[None]

@@ -12,16 +12,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import llvmlite.binding
 import numpy as np
 from llvmlite import ir
-from numba import config
 from numba.core import cgutils, types
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
 from ..kernels import Array, kernel
-from .vectors import INDEX, VECTORS, refuse_strided
+from .vectors import FOURS, INDEX, PAIRS, VECTORS, WIDE, refuse_strided
 
 ROWS = 64  # rows of a block, boxes of a node
 TOGETHER = 6  # queries that share a block
@@ -34,30 +32,10 @@ _PIECES = ROWS // _LANES
 _BYTE, _WORD, _FLOAT = ir.IntType(8), ir.IntType(32), ir.FloatType()
 _FLOATS, _WORDS = ir.VectorType(_FLOAT, _LANES), ir.VectorType(_WORD, _LANES)
 
-# Processors of these names add four products of bytes, or two; others tell by their features.
-_OF_FOUR = ("cascadelake", "cooperlake", "icelake", "tigerlake", "rocketlake", "sapphirerapids",
-            "graniterapids", "emeraldrapids", "znver4", "znver5")  # fmt: skip
-_OF_TWO = ("haswell", "broadwell", "skylake", "cannonlake", "alderlake", "raptorlake", "znver", "x86-64-v3",
-           "x86-64-v4")  # fmt: skip
-
-
-def _features() -> tuple[bool, bool, bool]:
-    """Return whether the machine that is compiled for has registers of 64 bytes, VNNI, and AVX2."""
-    if config.CPU_NAME:
-        name, given = config.CPU_NAME, (config.CPU_FEATURES or "").split(",")
-        of_four = name.startswith(_OF_FOUR)
-        wide = of_four or name.startswith(("skylake-avx512", "x86-64-v4")) or "+avx512f" in given
-        return wide, of_four or "+avx512vnni" in given, wide or name.startswith(_OF_TWO) or "+avx2" in given
-    host = llvmlite.binding.get_host_cpu_features()
-    wide, of_four, of_two = (bool(host.get(name)) for name in ("avx512f", "avx512vnni", "avx2"))
-    return wide, of_four, of_two
-
-
-WIDE, _FOURS, _PAIRS = _features() if VECTORS else (False, False, False)
-BYTES = _FOURS or _PAIRS
+BYTES = FOURS or PAIRS
 """Whether codes of a byte pay."""
-GREATEST_BYTE = 64 if _PAIRS and not _FOURS else 127
-"""The greatest code of a query that is a byte: two products with codes of rows, to 255, are added in 16 bits."""
+GREATEST_BYTE = 64 if PAIRS and not FOURS else 127
+"""The greatest code of a query that is a byte: sums of two products with codes to 255 may have 16 bits."""
 
 # The accumulators of a tile stay in registers: all of them, or those of one piece at a time.
 _AT_ONCE = _PIECES if WIDE else 1
@@ -183,7 +161,7 @@ def _multiplied_by(builder: Any, element: Any, rows: Any, query: Any, total: Any
     """Add to 16 sums the products of a step: of four bytes, two halves or one float32 in each lane."""
     if element == types.float32:
         return _multiplied(builder, builder.bitcast(rows, _FLOATS), builder.bitcast(query, _FLOATS), total)
-    if element == types.uint8 and _FOURS:
+    if element == types.uint8 and FOURS:
         name, kind = "llvm.x86.avx512.vpdpbusd.512", ir.VectorType(_BYTE, 4 * _LANES)
         function = cgutils.get_or_insert_function(
             builder.module, ir.FunctionType(_WORDS, [_WORDS, kind, kind]), name
@@ -329,9 +307,7 @@ def _products(
                 finish(i, p, builder.load(total))
 
 
-def _sums(
-    context: Any, builder: Any, kinds: Any, arguments: Any, queries: list[Any], finish: Finish
-) -> None:
+def _sums(context: Any, builder: Any, kinds: Any, arguments: Any, queries: list[Any], finish: Finish) -> None:
     """Generate ``‖x‖² + factor · product`` of the codes of 64 rows and those of some queries.
 
     The arguments go on with what is added to each product, ‖x‖² of the rows and the factors of the products.
