@@ -28,6 +28,16 @@ def registers() -> str:
     return "AVX-512" if WIDE else "AVX2" if PAIRS else "no AVX2"
 
 
+def variant() -> str:
+    """Return what results are called that would not be the same with wider registers; nothing for the widest."""
+    return {"AVX-512": "", "AVX2": "avx2"}.get(registers(), "plain")
+
+
+def named(name: str, variant: str) -> str:
+    """Return the name of a file of some variant."""
+    return f"{name}-{variant}" if variant else name
+
+
 def _processor() -> str:
     cpuinfo = pathlib.Path("/proc/cpuinfo")
     lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
@@ -63,7 +73,7 @@ class Result:
 def write(name: str, result: Result) -> str:
     """Write a result as JSON and return the file's name."""
     RESULTS.mkdir(exist_ok=True)
-    file = RESULTS / f"{'-'.join(filter(None, (name, result.variant)))}.json"
+    file = RESULTS / f"{named(name, result.variant)}.json"
     file.write_text(json.dumps(dataclasses.asdict(result), indent=2) + "\n", encoding="utf-8")
     return f"{RESULTS.parent.name}/{RESULTS.name}/{file.name}"
 

@@ -41,7 +41,7 @@ def run(small: bool = False) -> Result:
             continue
         tree, scan = ms.BoxTree().fit(load.vectors), ms.LinearScan().fit(load.vectors)
         rows += [row_of(load.name, index, load.queries, limits) for index in (tree, scan)]
-    draw(limits, rows, report.RESULTS / "roofline.png")
+    draw(limits, rows, report.RESULTS / f"{report.named('roofline', report.variant())}.png")
     told = ", ".join(f"{name} {rate:,.0f}" for name, rate in limits.items())
     return Result(
         f"{K}-NN on one thread, and what it would take if nothing limited it but the machine. In billions "
@@ -50,6 +50,7 @@ def run(small: bool = False) -> Result:
         "of rows that are measured. The limit is what products and measured distances take at the machine's "
         "rate, or reading from the third cache, whichever is longer.",
         rows,
+        variant=report.variant(),
     )
 
 

@@ -21,7 +21,8 @@ from .workers import Sweeper
 if TYPE_CHECKING:
     from .searchable import Searchable
 
-_KEPT = 8  # for each k, at most: more threads than that seldom ask at once
+_KEPT = 8  # for each k, at most, and of so many different: more threads than that seldom ask at once
+_MOST = 1024  # neighbours: to find more takes longer than to make what is kept here
 
 
 class Standing:
@@ -64,15 +65,16 @@ class Standing:
 
 def nearest(index: Searchable, asked: Objects, k: int) -> Hits | None:
     """Return the k nearest neighbours of one query, None if such queries go another way."""
-    kept: dict[int, Any] = index._standing
+    kept = index._standing
     try:
         standing = kept[k].pop()
     except (KeyError, IndexError):
-        if index._swept(1) is None or index._present is not None:
+        if k > _MOST or index._swept(1) is None or index._present is not None:
             return None
         standing = Standing(index, asked, k)
-    hits = standing.nearest(asked)
-    others = kept.setdefault(k, [])
-    if len(others) < _KEPT:
-        others.append(standing)
+    hits = standing.nearest(asked)  # what goes wrong in the middle is not put again
+    if k in kept or len(kept) < _KEPT:
+        others = kept.setdefault(k, [])
+        if len(others) < _KEPT:
+            others.append(standing)
     return hits

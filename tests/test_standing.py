@@ -117,3 +117,10 @@ def test_an_index_is_freed_when_nothing_refers_to_it():
         assert seen() is None
     finally:
         gc.enable()
+
+
+def test_little_is_kept():
+    index = ms.BoxTree().fit(clustered(600, 9))
+    for k in range(1, 40):
+        assert index.knn(clustered(1, 9), k).ids.shape == (1, k)
+    assert len(index._standing) == 8

@@ -5,9 +5,7 @@ from __future__ import annotations
 from benchmarks.embedded import embedded
 from benchmarks.exact import strings, vectors
 from benchmarks.exact.race import JOBS, SLOW, K
-from benchmarks.report import Result, registers
-
-VARIANTS = {"AVX-512": "", "AVX2": "avx2", "no AVX2": "plain"}  # figures of narrower registers stand apart
+from benchmarks.report import Result, variant
 
 
 def run(small: bool = False) -> Result:
@@ -33,5 +31,5 @@ def run(small: bool = False) -> Result:
         f"{' and '.join(embedded(key).about for key in vectors.LEARNED)}.",
         rows,
         verdicts,
-        variant=VARIANTS[registers()],
+        variant=variant(),
     )
