@@ -29,7 +29,7 @@ def registers() -> str:
 
 
 def variant() -> str:
-    """Return what results are called that would not be the same with wider registers; nothing for the widest."""
+    """Return what results are called that wider registers would better; nothing for the widest."""
     return {"AVX-512": "", "AVX2": "avx2"}.get(registers(), "plain")
 
 

@@ -7,7 +7,7 @@ For one query that is longer than the search, so they are kept, and the next que
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
