@@ -27,7 +27,6 @@ from .laws import Bound, Metric
 from .objects import Objects
 from .queries import joins, rescaled, reverse
 from .queries.complex import Predicate, evaluate
-from .threads import jobs
 from .traversal import Desk
 from .workers import Worker
 
@@ -204,8 +203,7 @@ class Searchable:
         k = whole_number("k", k, 1)
         fewer = min(k, self.n_objects)
         if len(asked) == 1 and fewer == k and not progress and _is_plain(radius, skips, **settings):
-            jobs(n_jobs)
-            hits = standing.nearest(self, asked, k)
+            hits = standing.nearest(self, asked, k, n_jobs)
             if hits is not None:
                 return hits
         batch = Batch(self, asked, KNN, fewer, radius, skips=skips, **settings)

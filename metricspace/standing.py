@@ -16,6 +16,7 @@ from .batch import Batch
 from .coding import UNKNOWN, blank_asked
 from .hits import Hits
 from .objects import Objects
+from .threads import jobs
 from .workers import Sweeper
 
 if TYPE_CHECKING:
@@ -63,18 +64,30 @@ class Standing:
         return Hits(index._ids.called(positions), positions, distances, **batch.costs())
 
 
-def nearest(index: Searchable, asked: Objects, k: int) -> Hits | None:
+def nearest(index: Searchable, asked: Objects, k: int, n_jobs: int | None) -> Hits | None:
     """Return the k nearest neighbours of one query, None if such queries go another way."""
+    if k > _MOST or index._swept(1) is None or index._present is not None:
+        return None
+    jobs(n_jobs)  # which are too many for one query, but may be wrong
     kept = index._standing
     try:
         standing = kept[k].pop()
     except (KeyError, IndexError):
-        if k > _MOST or index._swept(1) is None or index._present is not None:
-            return None
         standing = Standing(index, asked, k)
     hits = standing.nearest(asked)  # what goes wrong in the middle is not put again
-    if k in kept or len(kept) < _KEPT:
-        others = kept.setdefault(k, [])
-        if len(others) < _KEPT:
-            others.append(standing)
+    others = kept.setdefault(k, [])
+    others.append(standing)
+    if len(others) > _KEPT:
+        dismiss(others, _KEPT)
+    if len(kept) > _KEPT:
+        dismiss(kept.pop(next(iter(list(kept))), []), 0)
     return hits
+
+
+def dismiss(several: list[Standing], left: int) -> None:
+    """Take out all but so many, whose memory others can use."""
+    while len(several) > left:
+        try:
+            several.pop(0).sweeper.leave()
+        except IndexError:  # another thread was quicker
+            return

@@ -162,8 +162,6 @@ def _tile_case(kind, steps, random):
 @pytest.mark.parametrize("count", [1, 2, 3, 6])
 @pytest.mark.parametrize("kind", [np.uint8, np.int16, np.float32])
 def test_tiles_equal_their_twins(kind, count):
-    if kind is np.uint8 and not tiles.BYTES:
-        pytest.skip("this machine has no products of bytes")
     names = {1: "tile_of_one", 2: "tile_of_two", 3: "tile_of_three", 6: "tile_of_six"}
     primitive, twin = (getattr(tiles, f"{plain}{names[count]}") for plain in ("", "plain_"))
     one = kernel(lambda *given: primitive(*given))
@@ -184,8 +182,6 @@ def test_tiles_equal_their_twins(kind, count):
 @pytest.mark.skipif(not VECTORS, reason="the plain twins stand in for the primitives")
 @pytest.mark.parametrize("kind", [np.uint8, np.int16, np.float32])
 def test_values_of_tiles_equal_their_twins(kind):
-    if kind is np.uint8 and not tiles.BYTES:
-        pytest.skip("this machine has no products of bytes")
     one = kernel(lambda *given: tiles.tile_values(*given))
     other = kernel(lambda *given: tiles.plain_tile_values(*given))
     random = np.random.default_rng(5)

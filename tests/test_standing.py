@@ -119,8 +119,12 @@ def test_an_index_is_freed_when_nothing_refers_to_it():
         gc.enable()
 
 
-def test_little_is_kept():
-    index = ms.BoxTree().fit(clustered(600, 9))
-    for k in range(1, 40):
-        assert index.knn(clustered(1, 9), k).ids.shape == (1, k)
-    assert len(index._standing) == 8
+def test_little_is_kept_and_the_last_asked_for_is():
+    index, query = ms.BoxTree().fit(clustered(600, 9)), clustered(1, 9)
+    for k in (*range(1, 40), 2000):
+        assert index.knn(query, k).ids.shape == (1, k)
+    assert sorted(index._standing) == list(range(32, 40))
+    right = index.knn(query, 39).ids[0]
+    assert [index.knn(query, k).ids[0].tolist() for k in range(1, 39)] == [
+        right[:k].tolist() for k in range(1, 39)
+    ]

@@ -9,13 +9,13 @@ pairs of 16 bits elsewhere; or differences of 16 bits. Where codes do not pay th
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
 from ..kernels import Array, kernel
@@ -167,17 +167,20 @@ def _multiplied_by(builder: Any, element: Any, rows: Any, query: Any, total: Any
             builder.module, ir.FunctionType(_WORDS, [_WORDS, kind, kind]), name
         )
         return builder.call(function, [total, builder.bitcast(rows, kind), builder.bitcast(query, kind)])
-    if element == types.uint8:
+    if element == types.uint8 and PAIRS:
         return builder.add(total, _fours_by_pairs(builder, rows, query))
-    halves, wide = ir.VectorType(ir.IntType(16), 2 * _LANES), ir.VectorType(_WORD, 2 * _LANES)
-    left, right = (builder.sext(builder.bitcast(side, halves), wide) for side in (rows, query))
-    product = builder.mul(left, right, flags=["nsw"])
+    # Pairs of 16 bits, which the compiler knows as one instruction, or bytes that another machine coded.
+    count = 4 if element == types.uint8 else 2
+    narrow, wide = (ir.VectorType(kind, count * _LANES) for kind in (ir.IntType(32 // count), _WORD))
+    rows, query = builder.bitcast(rows, narrow), builder.bitcast(query, narrow)
+    rows = builder.zext(rows, wide) if element == types.uint8 else builder.sext(rows, wide)
+    product = builder.mul(rows, builder.sext(query, wide), flags=["nsw"])
     none = ir.Constant(wide, ir.Undefined)
-    even, odd = (
-        builder.shuffle_vector(product, none, ir.Constant(_WORDS, list(range(first, 2 * _LANES, 2))))
-        for first in (0, 1)
-    )
-    return builder.add(builder.add(even, odd), total)  # which the compiler knows as one instruction
+    parts = [
+        builder.shuffle_vector(product, none, ir.Constant(_WORDS, list(range(first, count * _LANES, count))))
+        for first in range(count)
+    ]
+    return builder.add(functools.reduce(builder.add, parts), total)
 
 
 def _fours_by_pairs(builder: Any, rows: Any, query: Any) -> Any:
@@ -328,11 +331,6 @@ def _sums(context: Any, builder: Any, kinds: Any, arguments: Any, queries: list[
     _products(context, builder, kinds, arguments, queries, starts, scaled)
 
 
-def _refuse_unknown(codes: Any) -> None:
-    if codes.dtype == types.uint8 and not BYTES:
-        raise TypingError("this machine has no products of bytes")
-
-
 def _tile(queries: int) -> Any:
     """Return a function that tells which of 64 rows are near each of some queries, by their codes.
 
@@ -346,7 +344,6 @@ def _tile(queries: int) -> Any:
         place: Any, limits: Any, masks: Any,
     ) -> Any:  # fmt: skip
         refuse_strided(codes, asked, bias, norms, factors, members, limits, masks)
-        _refuse_unknown(codes)
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             chosen = _pointer(context, builder, signature.args[6], arguments[6], INDEX)
@@ -383,7 +380,6 @@ def _tile_values(
     Takes what `_sums` takes, which query it is, and where they go.
     """
     refuse_strided(codes, asked, bias, norms, factors, out)
-    _refuse_unknown(codes)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         target = _pointer(context, builder, signature.args[6], arguments[6], _FLOAT)

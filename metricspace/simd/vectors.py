@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import llvmlite.binding
 import numpy as np
 import numpy.typing as npt
 from llvmlite import ir
 from numba import config
+from numba.core.codegen import get_host_cpu_features
 from numba.core.errors import TypingError
 
 from ..kernels import COMPILED
@@ -19,26 +19,33 @@ VECTORS = COMPILED and os.environ.get("METRICSPACE_SIMD", "1") != "0"
 
 WIDTH = 64  # bytes of a register, or of two where they are narrower
 
-# Processors of these names add four products of bytes, or two; others tell by their features.
-_OF_FOUR = ("cascadelake", "cooperlake", "icelake", "tigerlake", "rocketlake", "sapphirerapids",
-            "graniterapids", "emeraldrapids", "znver4", "znver5")  # fmt: skip
-_OF_TWO = ("haswell", "broadwell", "skylake", "cannonlake", "alderlake", "raptorlake", "znver", "x86-64-v3",
-           "x86-64-v4")  # fmt: skip
+# Processors that have an instruction set, by the beginnings of their names.
+_VNNI = ("cascadelake", "cooperlake", "icelake", "tigerlake", "rocketlake", "sapphirerapids",
+         "graniterapids", "emeraldrapids", "znver4", "znver5")  # fmt: skip
+_AVX512 = ("skylake-avx512", "x86-64-v4", *_VNNI)
+_AVX2 = ("haswell", "broadwell", "skylake", "cannonlake", "alderlake", "raptorlake", "znver", "x86-64-v3",
+         *_AVX512)  # fmt: skip
 
 
-def _features() -> tuple[bool, bool, bool]:
-    """Return whether the machine that is compiled for has registers of 64 bytes, VNNI, and AVX2."""
-    if config.CPU_NAME:
-        name, given = config.CPU_NAME, (config.CPU_FEATURES or "").split(",")
-        of_four = name.startswith(_OF_FOUR)
-        wide = of_four or name.startswith(("skylake-avx512", "x86-64-v4")) or "+avx512f" in given
-        return wide, of_four or "+avx512vnni" in given, wide or name.startswith(_OF_TWO) or "+avx2" in given
-    host = llvmlite.binding.get_host_cpu_features()
-    wide, of_four, of_two = (bool(host.get(name)) for name in ("avx512f", "avx512vnni", "avx2"))
-    return wide, of_four, of_two
+def _features() -> list[bool]:
+    """Return whether what is compiled for has registers of 64 bytes, VNNI, and AVX2.
+
+    As Numba has it: features that are given decide, else those of this machine, less what a processor whose
+    name is given does not have.
+    """
+    name, given = config.CPU_NAME or "", config.CPU_FEATURES
+    told = (get_host_cpu_features() if given is None else given).split(",")
+    found = []
+    for feature, names in (("avx512f", _AVX512), ("avx512vnni", _VNNI), ("avx2", _AVX2)):
+        named = name.startswith(names)
+        if given is not None and f"+{feature}" not in told and f"-{feature}" not in told:
+            found.append(named)
+        else:
+            found.append(f"+{feature}" in told and (named or not name or given is not None))
+    return found
 
 
-WIDE, FOURS, PAIRS = _features() if VECTORS else (False, False, False)
+WIDE, FOURS, PAIRS = _features() if VECTORS else [False] * 3
 """Whether registers hold 64 bytes, and four products of bytes are added at once, or two."""
 
 INDEX, REAL = ir.IntType(64), ir.DoubleType()
