@@ -302,15 +302,8 @@ def test_it_says_what_was_chosen():
     assert many.chosen().startswith("boxes in 8 coordinates; codes of ")
 
 
-OTHER_MACHINES = [
-    {"METRICSPACE_SIMD": "0"},
-    {"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": ""},
-    {"NUMBA_CPU_NAME": "haswell"},
-]
-
-
-@pytest.mark.parametrize("setting", OTHER_MACHINES, ids=str)
-def test_files_are_read_where_other_instructions_are_known(tmp_path, setting):
+@pytest.mark.parametrize("processor", ["x86-64", "haswell"])
+def test_files_are_read_where_other_instructions_are_known(tmp_path, processor):
     rows, queries = clustered(2000, 30), clustered(40, 30, seed=1)
     index = ms.BoxTree().fit(rows)
     right = index.knn(queries, 5)
@@ -320,19 +313,9 @@ def test_files_are_read_where_other_instructions_are_known(tmp_path, setting):
 import sys
 import numpy as np, metricspace as ms
 given = np.load(sys.argv[1] + "/right.npz")
-loaded = ms.load(sys.argv[1] + "/boxes")
-again = ms.BoxTree().fit(loaded.objects(range(2000)))
-for index in (loaded, again):
-    hits = index.knn(given["queries"], 5)
-    assert (hits.ids == given["ids"]).all()
-    assert (hits.distances == given["distances"]).all()
-    assert (index.knn(given["queries"][:1], 5).ids == given["ids"][:1]).all()
-print(loaded._tree.codes.dtype, again._tree.codes.dtype)
+hits = ms.load(sys.argv[1] + "/boxes").knn(given["queries"], 5)
+assert (hits.ids == given["ids"]).all()
+assert (hits.distances == given["distances"]).all()
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)],
-        env={**os.environ, **setting}, check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    kept, anew = done.stdout.split()
-    assert kept == str(index._tree.codes.dtype)
-    assert anew == ("uint8" if "haswell" in setting.values() else "int16")
+    given = {**os.environ, "NUMBA_CPU_NAME": processor, "NUMBA_CPU_FEATURES": ""}
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], env=given, check=True)
