@@ -64,7 +64,8 @@ def test_benchmark_runs(benchmark, sizes, monkeypatch, tmp_path):
     result = benchmark.run(**sizes)
     assert len({tuple(row) for row in result.rows}) == 1
     report.write("some", result)
-    assert report.read(tmp_path / "results" / "some.json") == result
+    name = report.named("some", result.variant)
+    assert report.read(tmp_path / "results" / f"{name}.json") == result
     assert report.markdown(result).count("\n") > len(result.rows)
 
 
