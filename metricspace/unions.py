@@ -189,14 +189,14 @@ class UnionQuery(NamedTuple):
     upper: Array  # uint64: the row of each symbol
     lower: Array
     found: Array  # uint64: a byte for each lane of a tile
-    places: Array  # int64: where the row of each symbol begins; then the eight lanes of a register
+    places: Array  # int64: where the row of each symbol begins; then eight lanes each, and what comes next
     state: Array  # uint64: of lanes of several words
     own: Any
 
 
 _ROW = TILE // 8  # words
 _STATE = 2 * LONGEST // WORD * ABREAST * 8
-_FIXED = 2 * _ROW + 2 * _ROW + ABREAST + _STATE
+_FIXED = 2 * _ROW + 2 * _ROW + 2 * ABREAST + _STATE
 
 
 def scratch(length: int) -> int:
@@ -214,7 +214,7 @@ def _(space: UnionSpace, queries: UnionSpace, i: int, room: Room) -> Any:
     steps, used = words[used : used + n].view(np.int64), used + n
     upper, used = words[used : used + n], used + n
     lower, used = words[used : used + n], used + n
-    places, used = words[used : used + n + ABREAST].view(np.int64), used + n + ABREAST
+    places, used = words[used : used + n + 2 * ABREAST].view(np.int64), used + n + 2 * ABREAST
     for j in range(n):
         steps[j] = j * TILE
         upper[j] = unions.upper[codes[j]]
@@ -227,10 +227,13 @@ def _(space: UnionSpace, queries: UnionSpace, i: int, room: Room) -> Any:
 
 
 @called_kernel
-def bound_tops(unions: Unions, part: int, first: int, last: int, query: UnionQuery, out: Array) -> None:
+def bound_tops(
+    unions: Unions, part: int, first: int, last: int, limit: int, query: UnionQuery, out: Array
+) -> None:
     """Write bounds to the lanes `first` to `last` of the top level of a part, a byte each.
 
-    What is written goes on beyond the last, up to the width of a tile.
+    What is written goes on beyond the last, up to the width of a tile. Any bound beyond the limit will do for
+    what is not within it.
     """
     size, across = unions.size[part], unions.across[part]
     begin, unit, words = unions.first[TOP, part], min(size, 8), max(size // 8, 1)
@@ -241,11 +244,11 @@ def bound_tops(unions: Unions, part: int, first: int, last: int, query: UnionQue
             query.places[j] -= begin
         bases = query.places[query.length :]
         for lane in range(first, last, 8 * ABREAST):
-            for r in range(ABREAST):
+            for r in range(2 * ABREAST):
                 bases[r] = begin + (lane + 8 * r) * unit
             _long(
                 unions.tops, bases, query, words, across, _LEAST * words * across, _MOST * words * across,
-                out[lane - first :],
+                limit, out[lane - first :],
             )  # fmt: skip
         return
     for j in range(query.length):
@@ -266,10 +269,13 @@ def at_once(size: int) -> int:
 
 
 @called_kernel
-def bound_eights(unions: Unions, level: int, part: int, groups: Array, less: int, query: UnionQuery) -> None:
-    """Write bounds to the eight lanes of each of a few groups, into ``query.found``.
+def bound_eights(
+    unions: Unions, level: int, part: int, groups: Array, first: int, less: int, limit: int, query: UnionQuery
+) -> int:
+    """Write bounds to the eight lanes of each of a few groups, from `first` on, into ``query.found``.
 
-    Groups are numbered within the part, once `less` is subtracted.
+    Groups are numbered within the part, once `less` is subtracted. Any bound beyond the limit will do for
+    what is not within it. Return which group comes next.
     """
     size = unions.size[part]
     stride = unions.rows[level] * 8 * size
@@ -277,19 +283,19 @@ def bound_eights(unions: Unions, level: int, part: int, groups: Array, less: int
         masks, rows = unions.singles, query.lower
     else:
         masks, rows = unions.eights, query.upper
-    begin = unions.first[level, part]
+    begin, stop = unions.first[level, part], min(first + at_once(size), groups.shape[0])
     if size >= 8:
         bases = query.places[query.length :]
         for j in range(query.length):
             query.places[j] = np.int64(rows[j]) * 8 * size
-        for r in range(ABREAST):
-            bases[r] = begin + (groups[min(r, groups.shape[0] - 1)] - less) * stride
+        for r in range(2 * ABREAST):
+            bases[r] = begin + (groups[min(first + r, groups.shape[0] - 1)] - less) * stride
         least, most = _LEAST * 8 * size, _MOST * 8 * size
-        _long(masks, bases, query, size // 8, 64, least, most, query.found.view(np.uint8))
-        return
+        _long(masks, bases, query, size // 8, 64, least, most, limit, query.found.view(np.uint8))
+        return stop
     words = masks.view(np.uint64)
-    for i in range(groups.shape[0]):
-        base = (begin + (groups[i] - less) * stride) // 8
+    for i in range(stop - first):
+        base = (begin + (groups[first + i] - less) * stride) // 8
         if size == 1:
             _gather(words, base, rows, i, 1, query)
         elif size == 2:
@@ -298,10 +304,11 @@ def bound_eights(unions: Unions, level: int, part: int, groups: Array, less: int
             _gather(words, base, rows, i, 4, query)
     least, most = query.length * TILE, (query.length + 1) * TILE
     tile, out = query.tile.view(np.uint8), query.found.view(np.uint8)
-    if groups.shape[0] * 8 * size <= FEW:
+    if (stop - first) * 8 * size <= FEW:
         _few(tile, query.steps, query.length, size, least, most, out)
     else:
         _capped(tile, query.steps, query.length, size, least, most, out)
+    return stop
 
 
 @kernel
@@ -334,14 +341,16 @@ def _capped(masks: Array, places: Array, length: int, size: int, least: int, mos
 
 @called_kernel
 def _long(
-    masks: Array, bases: Array, query: UnionQuery, words: int, apart: int, least: int, most: int, out: Array
-) -> None:
+    masks: Array, bases: Array, query: UnionQuery, words: int, apart: int, least: int, most: int, limit: int,
+    out: Array,
+) -> None:  # fmt: skip
+    places, length, state = query.places, query.length, query.state
     if words == 1:
-        advance_one(masks, bases, query.places, query.length, words, apart, least, most, query.state, out)
+        advance_one(masks, bases, places, length, words, apart, least, most, limit, state, out)
     elif words == 2:
-        advance_two(masks, bases, query.places, query.length, words, apart, least, most, query.state, out)
+        advance_two(masks, bases, places, length, words, apart, least, most, limit, state, out)
     else:
-        advance_long(masks, bases, query.places, query.length, words, apart, least, most, query.state, out)
+        advance_long(masks, bases, places, length, words, apart, least, most, limit, state, out)
 
 
 @called_kernel

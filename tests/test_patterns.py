@@ -261,22 +261,36 @@ def test_lanes_of_several_words_equal_their_twins(name, words):
     primitive = getattr(patterns, f"advance_{name}")
 
     @numba.njit
-    def both(masks, bases, rows, length, words, state, fast, plain):
+    def both(masks, bases, rows, length, words, limit, state, fast, plain):
         apart = 64
         least, most = 20 * apart * words, 21 * apart * words
-        primitive(masks, bases, rows, length, words, apart, least, most, state, fast)
-        patterns.plain_advance_long(masks, bases, rows, length, words, apart, least, most, state, plain)
+        primitive(masks, bases, rows, length, words, apart, least, most, limit, state, fast)
+        patterns.plain_advance_long(
+            masks, bases, rows, length, words, apart, least, most, limit, state, plain
+        )
 
     random = np.random.default_rng(words)
-    masks = random.integers(0, 256, 4 * 22 * 64 * words, np.uint8)
-    masks &= random.integers(0, 256, len(masks), np.uint8)  # matches are few
-    bases = np.arange(patterns.ABREAST) * 22 * 64 * words
-    for length in (0, 1, 63, 64, 65, 200):
+    masks = random.integers(0, 256, (patterns.ABREAST, 22, words, 64), np.uint8)
+    masks &= random.integers(0, 256, masks.shape, np.uint8)  # matches are few
+    bases = np.arange(2 * patterns.ABREAST) % patterns.ABREAST * masks[0].size
+    state = np.zeros(2 * 8 * patterns.ABREAST * words, np.uint64)
+
+    def same(length, limit):
         rows = random.integers(0, 20, length) * 64 * words
         fast, plain = np.zeros((2, 8 * patterns.ABREAST), np.uint8)
-        state = np.zeros(2 * 8 * patterns.ABREAST * words, np.uint64)
-        both(masks, bases, rows, length, words, state, fast, plain)
+        both(masks.reshape(-1), bases, rows, length, words, limit, state, fast, plain)
         assert fast.tolist() == plain.tolist()
+        return fast
+
+    for length in (0, 1, 63, 64, 65, 200):
+        same(length, 10**6)
+    # Within a limit they are distances, so own places are the first of a pattern.
+    own = np.arange(64 * words) < random.integers(1, 64 * words + 1, (patterns.ABREAST, 8, 1))
+    own = np.packbits(own, axis=-1, bitorder="little").reshape(patterns.ABREAST, 8, words, 8)
+    masks[:, 20] = masks[:, 21] = own.transpose(0, 2, 1, 3).reshape(patterns.ABREAST, words, 64)
+    for length in (0, 1, 63, 64, 65, 100, 200, 400, 512):
+        for limit in (0, 1, 8, 62, 63, 64, 65, 100, patterns.FAR, 10**6):
+            assert same(length, limit).max() <= limit + 1
 
 
 def test_radii_between_whole_numbers():

@@ -115,7 +115,7 @@ def _(tree: Patterns, space: Any, query: Any, answer: Answer, desk: Desk) -> Non
     if not may_contain(answer, 0.0):
         return
     unions, length, parts = space.unions, query.length, space.unions.size.shape[0]
-    edits = most_edits(tree, answer.reals[REACH])
+    edits, limit = most_edits(tree, answer.reals[REACH]), most_within(tree, answer)
     start, stop = first_of(unions, length - edits), first_of(unions, length + edits + 1)
     if stop - start < tree.objects:
         may_contain(answer, (edits + 1) * tree.scale)  # if that is passed over, it is noted
@@ -132,7 +132,7 @@ def _(tree: Patterns, space: Any, query: Any, answer: Answer, desk: Desk) -> Non
         if from_here < up_to_here:
             first, last, number = from_here // 64, (up_to_here - 1) // 64 + 1, unions.top[part]
             first -= first % (64 // min(unions.size[part], 8))  # where a register begins
-            bound_tops(unions, part, first, last, query, marks.view(np.uint8)[number + first :])
+            bound_tops(unions, part, first, last, limit, query, marks.view(np.uint8)[number + first :])
             first, last = number + first, number + last
             if first % 8 > 0:
                 marks[first // 8] |= NOTHING ^ only(first % 8)
@@ -161,7 +161,7 @@ def _(tree: Patterns, node: int, space: Any, query: Any, answer: Answer, desk: D
     edits = min(edits, FAR)
     for part in range(unions.size.shape[0]):
         if may_contain(answer, desk.bound[0]):
-            open_tops(unions, part, edits, query, answer, desk)
+            open_tops(tree, part, edits, unions, query, answer, desk)
             look_into(tree, part, edits, space, query, answer, desk)
     if desk.memo[_WAITING] > 0 and edits < FAR:
         desk.memo[_ROUND] = edits + 1
@@ -176,13 +176,21 @@ def most_edits(tree: Patterns, limit: float) -> int:
 
 
 @kernel
+def most_within(tree: Patterns, answer: Answer) -> int:
+    """Return how many edits an object may be away and yet belong, as far as bytes can tell."""
+    return min(most_edits(tree, answer.reals[ADMIT]), FAR)
+
+
+@kernel
 def first_of(unions: Unions, length: int) -> int:
     """Return the first string of at least this length."""
     return unions.reached[min(max(length, 0), unions.reached.shape[0] - 1)]
 
 
 @kernel
-def open_tops(unions: Unions, part: int, edits: int, query: Any, answer: Answer, desk: Desk) -> None:
+def open_tops(
+    tree: Patterns, part: int, edits: int, unions: Unions, query: Any, answer: Answer, desk: Desk
+) -> None:
     """Bound the groups of eight below all lanes of the top level that are bounded by so many edits."""
     of_part, number = desk.memo[_PARTS + _OF_A_PART * part :], unions.top[part]
     marks, opened = desk.memo[_HEAD:].view(np.uint64), desk.pool_slots[number:]
@@ -199,14 +207,14 @@ def open_tops(unions: Unions, part: int, edits: int, query: Any, answer: Answer,
     desk.wholes[VISITED] += count - before
     desk.memo[_WAITING] -= count - before
     under, objects = marks[under_tops(unions) :], unions.start[part + 1] - unions.start[part]
-    step, groups = at_once(unions.size[part]), 0
-    for start in range(before, count, step):
-        stop = min(start + step, count)
-        bound_eights(unions, EIGHT, part, opened[start:stop], number, query)
+    start, groups, limit = before, 0, most_within(tree, answer)
+    while start < count:
+        stop = bound_eights(unions, EIGHT, part, opened[:count], start, number, limit, query)
         for i in range(start, stop):
             there = min((objects - 64 * (opened[i] - number) + 7) // 8, 8)
             under[opened[i]] = query.found[i - start] | only(there)
             groups += there
+        start = stop
     answer.wholes[BOUNDS] += groups
     desk.memo[_WAITING] += groups
 
@@ -231,40 +239,42 @@ def look_into(
             bits = without_next(bits)
     desk.memo[_WAITING] -= found
     desk.wholes[VISITED] += found
-    step = at_once(unions.size[part])
-    for start in range(0, found, step):
-        if not may_contain(answer, desk.bound[0]):
-            return
-        look_at(tree, part, groups[start : min(start + step, found)], space, query, answer, desk)
+    start = 0
+    while start < found and may_contain(answer, desk.bound[0]):
+        start = look_at(tree, part, groups[:found], start, space, query, answer, desk)
 
 
 @kernel
 def look_at(
-    tree: Patterns, part: int, groups: Array, space: Any, query: Any, answer: Answer, desk: Desk
-) -> None:
-    """Look at the strings of a few groups of one part, side by side if nothing forbids it."""
+    tree: Patterns, part: int, groups: Array, start: int, space: Any, query: Any, answer: Answer, desk: Desk
+) -> int:
+    """Look at the strings of the next few groups of one part, side by side if nothing forbids it.
+
+    Return which group comes next.
+    """
     unions = space.unions
-    stop, above = unions.start[part + 1], 8 * unions.top[part]
-    most_cost = 8 * groups.shape[0] * (2 if settling(space) else 1)
+    end, above = unions.start[part + 1], 8 * unions.top[part]
+    stop = min(start + at_once(unions.size[part]), groups.shape[0])
+    most_cost = 8 * (stop - start) * (2 if settling(space) else 1)
     free = answer.mask.shape[0] == 0 and answer.wholes[COST] + most_cost <= answer.budget
     if not free:
-        for group in groups:
+        for group in groups[start:stop]:
             first = unions.start[part] + 8 * (group - above)
-            one_by_one(space, first, min(first + 8, stop), desk.bound[0], query, answer, desk)
-        return
-    bound_eights(unions, SINGLE, part, groups, above, query)
+            one_by_one(space, first, min(first + 8, end), desk.bound[0], query, answer, desk)
+        return stop
     admit = answer.reals[ADMIT]
-    most = min(most_edits(tree, admit), FAR)
+    most = most_within(tree, answer)
+    bound_eights(unions, SINGLE, part, groups, start, above, most, query)
     found = query.found.view(np.uint8)
-    for i in range(groups.shape[0]):
+    for i in range(stop - start):
         if answer.reals[ADMIT] < admit:
             admit = answer.reals[ADMIT]
-            most = min(most_edits(tree, admit), FAR)
+            most = most_within(tree, answer)
             if most < 0:
-                return
-        first = unions.start[part] + 8 * (groups[i] - above)
-        answer.wholes[COST if tree.exact else BOUNDS] += min(8, stop - first)
-        bits = up_to(query.found[i] | only(stop - first), most)
+                return stop
+        first = unions.start[part] + 8 * (groups[start + i] - above)
+        answer.wholes[COST if tree.exact else BOUNDS] += min(8, end - first)
+        bits = up_to(query.found[i] | only(end - first), most)
         while bits != 0:
             lane = next_of(bits)
             bits = without_next(bits)
@@ -277,6 +287,7 @@ def look_at(
                     answer.wholes[BOUNDS] += 1
                 slot = first + lane
                 one_by_one(space, slot, slot + 1, edits * tree.scale, query, answer, desk)
+    return stop
 
 
 @called_kernel

@@ -13,7 +13,7 @@ from numba.extending import intrinsic
 
 from ..kernels import Array, kernel
 from .counts import popcount
-from .vectors import INDEX, VECTORS, WIDTH
+from .vectors import INDEX, VECTORS, WIDTH, fetch
 
 TILE = 512  # bytes of masks for one symbol: eight registers of 64, whose steps do not wait for each other
 FEW = 128  # so many where few patterns are left
@@ -102,8 +102,11 @@ def _capped(builder: Any, up: Any, down: Any, length: Any, longest: int | None =
     difference = builder.sub(total, down)
     positive = builder.icmp_unsigned(">", total, down)
     difference = builder.select(positive, difference, ir.Constant(kind, None))
-    far = ir.Constant(kind, [FAR] * kind.count)
-    return builder.select(builder.icmp_unsigned("<", difference, far), difference, far)
+    return _lesser(builder, difference, ir.Constant(kind, [FAR] * kind.count))
+
+
+def _lesser(builder: Any, a: Any, b: Any) -> Any:
+    return builder.select(builder.icmp_unsigned("<", a, b), a, b)
 
 
 def _all_lanes(builder: Any, value: Any, kind: Any) -> Any:
@@ -156,10 +159,15 @@ WORD = 64  # symbols of a pattern that a register holds
 def _advance_long(fixed: int | None = None) -> Any:
     """Return a function that advances ``ABREAST`` times eight patterns of several words over one text.
 
-    It takes rows of masks as bytes, where those of each eight patterns begin, how far from there the row of
-    each symbol is, how many symbols there are, how many words a pattern has and how far they lie apart, how
-    far the two rows are in which each pattern's own places are set, words of scratch, ``2 · 8 · ABREAST`` for
-    each word of a pattern, and where to write the distances, capped.
+    It takes rows of masks as bytes, where those of each eight patterns begin, and of those that come next,
+    whose rows it fetches meanwhile, how far from there the row of each symbol is, how many symbols there are,
+    how many words a pattern has and how far they lie apart, how far the two rows are in which each pattern's
+    own places are set, a limit, words of scratch, ``2 · 8 · ABREAST`` for each word of a pattern, and where
+    to write the distances, capped. What is beyond the limit may be written as one more than that.
+
+    Cells of the matrix that are further from the diagonal than the limit are on no way within it (Ukkonen,
+    Information and Control 64, 1985), so words that have no others are passed over: a column rises there by
+    one with each symbol, or has risen by one with each symbol of the text.
 
     If the number of words is fixed beforehand, columns are held in registers.
     """
@@ -169,7 +177,7 @@ def _advance_long(fixed: int | None = None) -> Any:
     @intrinsic
     def advance(
         typing: Any, masks: Any, bases: Any, rows: Any, length: Any, words: Any, apart: Any,
-        least: Any, most: Any, state: Any, out: Any,
+        least: Any, most: Any, limit: Any, state: Any, out: Any,
     ) -> Any:  # fmt: skip
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             def data(k: int) -> Any:
@@ -182,31 +190,50 @@ def _advance_long(fixed: int | None = None) -> Any:
                 return ir.Constant(vector, [k] * lanes)
 
             registers, one, none, ones = range(ABREAST), constant(1), constant(0), constant((1 << 64) - 1)
-            first = [
-                builder.gep(data(0), [builder.load(builder.gep(data(1), [whole(r)]))]) for r in registers
+            begins = [
+                builder.gep(data(0), [builder.load(builder.gep(data(1), [whole(r)]))])
+                for r in range(2 * ABREAST)
             ]
+            first, coming = begins[:ABREAST], begins[ABREAST:]
             columns = [
                 [[cgutils.alloca_once(builder, vector) for _ in (0, 1)] for _ in registers]
                 for _ in range(fixed or 0)
             ]
 
-            def each_word() -> Iterator[tuple[Any, Callable[[int, int], Any]]]:
-                """Yield the number of each word, and where the column rises and falls there is kept."""
+            def each_word(first: Any, last: Any) -> Iterator[tuple[Any, Callable[[int, int], Any]]]:
+                """Yield the number of each, and where is kept that the column rises and falls there."""
+                if fixed == 1:
+                    yield whole(0), functools.partial(_entry, columns[0])
+                    return
                 if fixed:
                     for number, column in enumerate(columns):
-                        yield whole(number), functools.partial(_entry, column)
+                        reached = builder.icmp_signed("<=", first, whole(number))
+                        reached = builder.and_(reached, builder.icmp_signed(">", last, whole(number)))
+                        with builder.if_then(reached):
+                            yield whole(number), functools.partial(_entry, column)
                     return
-                with cgutils.for_range_slice(builder, whole(0), arguments[4], whole(1)) as (word, _):
+                with cgutils.for_range_slice(builder, first, last, whole(1)) as (word, _):
 
                     def kept(r: int, falls: int) -> Any:
                         number = builder.add(builder.mul(word, whole(2 * ABREAST)), whole(2 * r + falls))
-                        place = builder.gep(data(8), [builder.mul(number, whole(lanes))])
+                        place = builder.gep(data(9), [builder.mul(number, whole(lanes))])
                         return builder.bitcast(place, vector.as_pointer())
 
                     yield word, kept
 
+            def words_about(j: Any) -> tuple[Any, Any]:
+                """Return the first word with cells near the diagonal, and the first after the last."""
+                low, high = builder.sub(j, arguments[8]), builder.add(j, whole(WORD))
+                high = builder.add(high, arguments[8])
+                low = builder.select(builder.icmp_signed(">", low, whole(0)), low, whole(0))
+                low, high = (builder.ashr(place, whole(WORD.bit_length() - 1)) for place in (low, high))
+                return low, builder.select(builder.icmp_signed("<", high, arguments[4]), high, arguments[4])
+
+            def in_row(begin: Any, row: Any, word: Any) -> Any:
+                return builder.gep(begin, [builder.add(row, builder.mul(word, arguments[5]))])
+
             def masks_of(r: int, row: Any, word: Any) -> Any:
-                place = builder.gep(first[r], [builder.add(row, builder.mul(word, arguments[5]))])
+                place = in_row(first[r], row, word)
                 return builder.load(builder.bitcast(place, vector.as_pointer()), align=1)
 
             def load(place: Any) -> Any:
@@ -218,7 +245,8 @@ def _advance_long(fixed: int | None = None) -> Any:
             shift = cgutils.get_or_insert_function(
                 builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fshl.v{lanes}i64"
             )
-            for _, kept in each_word():
+            every = whole(0), arguments[4]
+            for _, kept in each_word(*every):
                 for r in registers:
                     store(ones, kept(r, 0))
                     store(none, kept(r, 1))
@@ -228,8 +256,9 @@ def _advance_long(fixed: int | None = None) -> Any:
                 for r in registers:
                     builder.store(constant(1 << 63), ups[r])  # the first row grows by one with every symbol
                     builder.store(none, downs[r])
-                for word, kept in each_word():
+                for word, kept in each_word(*words_about(j)):
                     for r in registers:
+                        fetch(builder, in_row(coming[r], row, word))
                         up_before, rise, fall = builder.load(ups[r]), load(kept(r, 0)), load(kept(r, 1))
                         match = masks_of(r, row, word)
                         # As in `_advance`, but that a sum carries into that of the next word.
@@ -250,21 +279,23 @@ def _advance_long(fixed: int | None = None) -> Any:
             for r in registers:
                 builder.store(none, ups[r])
                 builder.store(none, downs[r])
-            for word, kept in each_word():
+            for word, kept in each_word(*every):
                 for r in registers:
                     for total, k, row in ((ups, 0, arguments[6]), (downs, 1, arguments[7])):
                         inside = builder.and_(load(kept(r, k)), masks_of(r, row, word))
                         counted = builder.add(builder.load(total[r]), builder.call(count, [inside]))
                         builder.store(counted, total[r])
+            beyond = _all_lanes(builder, builder.add(arguments[8], whole(1)), vector)
             for r in registers:
                 up, down = builder.load(ups[r]), builder.load(downs[r])
-                value = builder.trunc(_capped(builder, up, down, arguments[3], None), narrow)
-                place = builder.gep(data(9), [whole(r * lanes)])
+                value = _lesser(builder, _capped(builder, up, down, arguments[3], None), beyond)
+                value = builder.trunc(value, narrow)
+                place = builder.gep(data(10), [whole(r * lanes)])
                 builder.store(value, builder.bitcast(place, narrow.as_pointer()), align=1)
             return context.get_dummy_value()
 
         number = types.int64
-        taken = (masks, bases, rows, number, number, number, number, number, state, out)
+        taken = (masks, bases, rows, *[number] * 6, state, out)
         return types.void(*taken), generate
 
     return advance
@@ -277,9 +308,9 @@ def _entry(column: list[list[Any]], r: int, falls: int) -> Any:
 @kernel
 def plain_advance_long(
     masks: Array, bases: Array, rows: Array, length: int, words: int, apart: int,
-    least: int, most: int, state: Array, out: Array,
+    least: int, most: int, limit: int, state: Array, out: Array,
 ) -> None:  # fmt: skip
-    """Do for one pattern after the other what `_advance_long` does for all."""
+    """Do for one pattern after the other what `_advance_long` does for all, and pass over nothing."""
     one, last = np.uint64(1), np.uint64(63)
     for pattern in range(8 * ABREAST):
         first = bases[pattern // 8] + pattern % 8 * 8
@@ -300,7 +331,7 @@ def plain_advance_long(
         for word in range(words):
             distance += popcount(state[word] & _word(masks, first + least + word * apart))
             distance -= popcount(state[words + word] & _word(masks, first + most + word * apart))
-        out[pattern] = min(max(distance, 0), FAR)
+        out[pattern] = min(max(distance, 0), FAR, limit + 1)
 
 
 @kernel

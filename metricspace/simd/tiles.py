@@ -19,7 +19,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from ..kernels import Array, kernel
-from .vectors import FOURS, INDEX, PAIRS, VECTORS, WIDE, refuse_strided
+from .vectors import FOURS, INDEX, PAIRS, VECTORS, WIDE, fetch, refuse_strided
 
 ROWS = 64  # rows of a block, boxes of a node
 TOGETHER = 6  # queries that share a block
@@ -480,11 +480,8 @@ def _prefetch(typing: Any, rows: Any, i: Any) -> Any:
         lines = builder.add(lines, ir.Constant(INDEX, 1))
         few = ir.Constant(INDEX, 16)
         lines = builder.select(builder.icmp_unsigned("<", lines, few), lines, few)
-        shape = ir.FunctionType(ir.VoidType(), [_BYTE.as_pointer(), _WORD, _WORD, _WORD])
-        function = cgutils.get_or_insert_function(builder.module, shape, "llvm.prefetch.p0")
         with cgutils.for_range(builder, lines) as loop:
-            place = builder.gep(start, [builder.mul(loop.index, ir.Constant(INDEX, 64))])
-            builder.call(function, [place, *(ir.Constant(_WORD, given) for given in (0, 3, 1))])
+            fetch(builder, builder.gep(start, [builder.mul(loop.index, ir.Constant(INDEX, 64))]))
         return context.get_dummy_value()
 
     return types.void(rows, types.int64), generate

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from llvmlite import ir
 from numba import config
+from numba.core import cgutils
 from numba.core.codegen import get_host_cpu_features
 from numba.core.errors import TypingError
 
@@ -55,6 +56,16 @@ def refuse_strided(*rows: Any) -> None:
     """Complain, while a kernel is compiled, about rows whose numbers do not follow one another."""
     if any(row.layout != "C" for row in rows):
         raise TypingError("vector primitives take rows whose numbers follow one another")
+
+
+def fetch(builder: Any, place: Any) -> None:
+    """Generate the fetch of a cache line that will be read soon."""
+    word, byte = ir.IntType(32), ir.IntType(8).as_pointer()
+    function = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(ir.VoidType(), [byte, word, word, word]), "llvm.prefetch.p0"
+    )
+    read, often, data = (ir.Constant(word, given) for given in (0, 3, 1))
+    builder.call(function, [builder.bitcast(place, byte), read, often, data])
 
 
 def aligned(shape: int | tuple[int, ...], dtype: npt.DTypeLike = np.uint8) -> npt.NDArray[Any]:
