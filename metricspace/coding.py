@@ -21,8 +21,9 @@ import numpy.typing as npt
 
 from .kernels import Array, fast_kernel, generic, kernel
 from .simd.tiles import (
+    ADDED,
     BYTES,
-    GREATEST_BYTE,
+    GREATEST_SUM,
     MAGNITUDES,
     OFFSET,
     ROWS,
@@ -170,6 +171,31 @@ def encode_rows(how: int, rows: Array, first: int, step: float, noise: Array, co
 # --- codes of queries --------------------------------------------------------------------------------
 
 
+@kernel
+def coordinate(own: Array, rest: float, k: int) -> float:
+    """Return what is coded in place k: a coordinate, what the others leave, or nothing."""
+    if k < own.shape[0]:
+        return np.float64(own[k])
+    return rest if k == own.shape[0] else 0.0
+
+
+@kernel
+def greatest_sum(own: Array, rest: float, count: int) -> float:
+    """Return the greatest sum of the magnitudes of those codes whose products are added up in 16 bits."""
+    greatest = 0.0
+    if ADDED == 1:
+        for k in range(count):
+            greatest = max(greatest, abs(coordinate(own, rest, k)))
+        return greatest
+    for first in range(0, count, 8):  # two of each four, and of the next
+        for k in (first, first + 2):
+            total = 0.0
+            for other in (k, k + 1, k + 4, k + 5):
+                total += abs(coordinate(own, rest, other))
+            greatest = max(greatest, total)
+    return greatest
+
+
 @fast_kernel
 def encode_query(tree: Any, row: Array, turned: Array, j: int, asked: Asked) -> None:
     """Write a query's codes into place `j`, from its centred row and its coordinates, both in float32."""
@@ -188,10 +214,9 @@ def encode_query(tree: Any, row: Array, turned: Array, j: int, asked: Asked) -> 
     asked.vague[j] = np.inf if vague else wrong + 2.0**-23 * tree.radius
     begin = boxed if tree.axes.shape[0] > 0 else 0
     own = turned[begin : begin + coded]
-    square = peak = 0.0
+    square = 0.0
     for k in range(coded):
         square += np.float64(own[k]) * np.float64(own[k])
-        peak = max(peak, abs(np.float64(own[k])))
     rest = unsure = 0.0
     if tree.rest:
         # The row and its coordinates are rounded, so the rest lies between two bounds.
@@ -201,26 +226,19 @@ def encode_query(tree: Any, row: Array, turned: Array, j: int, asked: Asked) -> 
         rest = (np.sqrt(most) + np.sqrt(least)) / 2
         unsure = (np.sqrt(most) - np.sqrt(least)) / 2 + 1e-12 * length
         rest -= tree.middle
-        peak = max(peak, abs(rest))
         square += rest * rest
     step = 0.0
     if not tree.gram:
         step = tree.step
     elif each == 4:
-        step = peak / GREATEST_BYTE
+        step = greatest_sum(own, rest, asked.codes.shape[1]) / GREATEST_SUM
     elif each == 2:
         step = np.sqrt(square) / _LARGEST_HALF
     edge = step * greatest_code(tree.how, coded) if not tree.gram and step > 0.0 else np.inf
     lost = total = norm = 0.0
     codes = asked.codes[j]
     for k in range(codes.shape[0]):
-        value = 0.0
-        if k < coded:
-            value = np.float64(own[k])
-        elif k == coded and tree.rest:
-            value = rest
-        if vague:
-            value = 0.0
+        value = 0.0 if vague else coordinate(own, rest, k)
         value = min(max(value, -edge), edge)  # all rows are within, and so none is farther for it
         near = value
         if step > 0.0:

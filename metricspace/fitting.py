@@ -33,7 +33,7 @@ from .kernels import Array, kernel
 from .laws import Metric
 from .metrics.directions import ArcSpace
 from .norms import ChebyshevSpace, EuclideanSpace, ManhattanSpace, MinkowskiSpace, OnRows
-from .simd.tiles import BYTES, GREATEST, GREATEST_BYTE, MAGNITUDES, OFFSET, ROWS, SQUARES
+from .simd.tiles import ADDED, BYTES, GREATEST, MAGNITUDES, OFFSET, ROWS, SQUARES
 from .simd.vectors import aligned
 from .together import all_blocks, roam
 from .tray import Tray
@@ -309,9 +309,10 @@ def chosen_codes(plane: Plane, asked: Reals, others: Reals, radii: Reals, scanne
                 np.sqrt(np.maximum(w - p, 0)) for w, p in ((whole_x, part_x), (whole_y, part_y))
             )
             longest = np.sqrt(whole_y.max())
-            # Stirred coordinates are about normal; the longest row has the step made for its greatest.
+            # Stirred coordinates are about normal; the longest row has the step made for its greatest, and
+            # so has a query, or for its greatest sum of four.
             blur = 0.0102 if BYTES else 0.0001
-            blurred = blur * (longest + np.sqrt(whole_x) * (OFFSET - 1) / GREATEST_BYTE)
+            blurred = blur * (longest + np.sqrt(whole_x) * (1 if ADDED == 1 else 2.1))
             wrong = blurred if plane.gram else 0.0 * whole_x
             rest = (rest_x[:, None] - rest_y) ** 2 if plane.rotated else 0.0
             bound = np.sqrt(joined + rest)

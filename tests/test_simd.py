@@ -148,9 +148,10 @@ def _tile_case(kind, steps, random):
     own = {np.uint8: np.int8, np.int16: np.int16, np.float32: np.float32}[kind]
     low, high = (0, 256) if kind is np.uint8 else (-40, 41)
     codes = random.integers(low, high, (steps, tiles.ROWS, each)).astype(kind)
-    asked = random.integers(-40, 41, (8, steps * each)).astype(own)
-    if kind is np.uint8:  # sums of two that are as large as they can be
-        asked[3], asked[5], codes[:, 7] = tiles.GREATEST_BYTE, -tiles.GREATEST_BYTE, 255
+    asked = random.integers(-32, 33, (8, steps * each)).astype(own)
+    if kind is np.uint8:  # sums that are as large as they can be, once codes are rounded
+        most = 127 if tiles.ADDED == 1 else (tiles.GREATEST_SUM + 2) // tiles.ADDED
+        asked[3], asked[5], codes[:, 7] = most, -most, 255
     sums = np.float32 if kind is np.float32 else np.int32
     bias = random.integers(-50, 50, 8).astype(sums)
     norms = random.integers(0, 5000, tiles.ROWS).astype(np.float32)

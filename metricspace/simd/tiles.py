@@ -34,8 +34,11 @@ _FLOATS, _WORDS = ir.VectorType(_FLOAT, _LANES), ir.VectorType(_WORD, _LANES)
 
 BYTES = FOURS or PAIRS
 """Whether codes of a byte pay."""
-GREATEST_BYTE = 64 if PAIRS and not FOURS else 127
-"""The greatest code of a query that is a byte: sums of two products with codes to 255 may have 16 bits."""
+_BY_PAIRS = PAIRS and not FOURS
+ADDED = 4 if _BY_PAIRS else 1
+"""How many products of bytes are added up in 16 bits."""
+GREATEST_SUM = 126 if _BY_PAIRS else 127
+"""What the magnitudes of so many codes of a query add up to at most, before they are rounded to bytes."""
 
 # The accumulators of a tile stay in registers: all of them, or those of one piece at a time.
 _AT_ONCE = _PIECES if WIDE else 1
@@ -157,24 +160,28 @@ def _within(how: int, boxes: bool) -> Any:
     return within
 
 
-def _multiplied_by(builder: Any, element: Any, rows: Any, query: Any, total: Any) -> Any:
-    """Add to 16 sums the products of a step: of four bytes, two halves or one float32 in each lane."""
+def _multiplied_by(builder: Any, element: Any, rows: list[Any], query: list[Any], total: Any) -> Any:
+    """Add to 16 sums the products of a step: of four bytes, two halves or one float32 in each lane.
+
+    Or those of two steps of bytes, by pairs.
+    """
+    if element == types.uint8 and _BY_PAIRS:
+        return builder.add(total, _by_pairs(builder, rows, query))
+    (row,), (own,) = rows, query
     if element == types.float32:
-        return _multiplied(builder, builder.bitcast(rows, _FLOATS), builder.bitcast(query, _FLOATS), total)
+        return _multiplied(builder, builder.bitcast(row, _FLOATS), builder.bitcast(own, _FLOATS), total)
     if element == types.uint8 and FOURS:
         name, kind = "llvm.x86.avx512.vpdpbusd.512", ir.VectorType(_BYTE, 4 * _LANES)
         function = cgutils.get_or_insert_function(
             builder.module, ir.FunctionType(_WORDS, [_WORDS, kind, kind]), name
         )
-        return builder.call(function, [total, builder.bitcast(rows, kind), builder.bitcast(query, kind)])
-    if element == types.uint8 and PAIRS:
-        return builder.add(total, _fours_by_pairs(builder, rows, query))
+        return builder.call(function, [total, builder.bitcast(row, kind), builder.bitcast(own, kind)])
     # Pairs of 16 bits, which the compiler knows as one instruction, or bytes that another machine coded.
     count = 4 if element == types.uint8 else 2
     narrow, wide = (ir.VectorType(kind, count * _LANES) for kind in (ir.IntType(32 // count), _WORD))
-    rows, query = builder.bitcast(rows, narrow), builder.bitcast(query, narrow)
-    rows = builder.zext(rows, wide) if element == types.uint8 else builder.sext(rows, wide)
-    product = builder.mul(rows, builder.sext(query, wide), flags=["nsw"])
+    row, own = builder.bitcast(row, narrow), builder.bitcast(own, narrow)
+    row = builder.zext(row, wide) if element == types.uint8 else builder.sext(row, wide)
+    product = builder.mul(row, builder.sext(own, wide), flags=["nsw"])
     none = ir.Constant(wide, ir.Undefined)
     parts = [
         builder.shuffle_vector(product, none, ir.Constant(_WORDS, list(range(first, count * _LANES, count))))
@@ -183,8 +190,11 @@ def _multiplied_by(builder: Any, element: Any, rows: Any, query: Any, total: Any
     return builder.add(functools.reduce(builder.add, parts), total)
 
 
-def _fours_by_pairs(builder: Any, rows: Any, query: Any) -> Any:
-    """Return the sums of four products of bytes in each of 16 lanes, by way of sums of two in 16 bits."""
+def _by_pairs(builder: Any, rows: list[Any], query: list[Any]) -> Any:
+    """Return the sums of the products of bytes of one step or two in each of 16 lanes.
+
+    Two products are added by the instruction that multiplies, those of two steps then in the same 16 bits.
+    """
     lanes = _LANES // 2
     bytes_, halves, words = (
         ir.VectorType(kind, 32 * lanes // kind.width) for kind in (_BYTE, ir.IntType(16), _WORD)
@@ -199,8 +209,13 @@ def _fours_by_pairs(builder: Any, rows: Any, query: Any) -> Any:
     sums = []
     for first in (0, lanes):
         places = ir.Constant(words, list(range(first, first + lanes)))
-        sides = [builder.bitcast(builder.shuffle_vector(v, none, places), bytes_) for v in (rows, query)]
-        sums.append(builder.call(by_four, [builder.call(by_two, sides), ones]))
+        added = [
+            builder.call(
+                by_two, [builder.bitcast(builder.shuffle_vector(v, none, places), bytes_) for v in sides]
+            )
+            for sides in zip(rows, query)
+        ]
+        sums.append(builder.call(by_four, [functools.reduce(builder.add, added), ones]))
     return builder.shuffle_vector(*sums, ir.Constant(_WORDS, list(range(_LANES))))
 
 
@@ -270,7 +285,7 @@ def _codes_within(how: int) -> Any:
     return within
 
 
-Finish = Callable[[int, int, Any], None]  # takes the number of a query, that of a piece, and its values
+Finish = Callable[[int, Any, Any], None]  # takes the number of a query, its values, and which is the first
 
 
 def _following(builder: Any, first: Any, count: int) -> list[Any]:
@@ -288,26 +303,40 @@ def _products(
     element = kinds[0].dtype
     rows, words = (_pointer(context, builder, kinds[k], arguments[k], _WORD) for k in (0, 1))
     steps = builder.extract_value(context.make_array(kinds[0])(context, builder, arguments[0]).shape, 0)
-    for piece in range(0, _PIECES, _AT_ONCE):
-        pieces = range(piece, piece + _AT_ONCE)
-        totals = [[cgutils.alloca_once_value(builder, start) for _ in pieces] for start in starts]
+    totals = [[cgutils.alloca_once_value(builder, start) for _ in range(_AT_ONCE)] for start in starts]
+
+    def add(lanes: list[Any], step: Any, count: int) -> None:
+        """Generate the products of some steps, of those rows that begin with these."""
+        places = _following(builder, step, count)
+        lines = [builder.mul(place, ir.Constant(INDEX, ROWS)) for place in places]
+        held = [[_load(builder, rows, builder.add(line, lane), _WORDS) for line in lines] for lane in lanes]
+        for query, each in zip(queries, totals):
+            first = builder.mul(query, steps)
+            own = [
+                _splat(builder, builder.load(builder.gep(words, [builder.add(first, place)])), _WORDS)
+                for place in places
+            ]
+            for total, values in zip(each, held):
+                builder.store(_multiplied_by(builder, element, values, own, builder.load(total)), total)
+
+    with cgutils.for_range(builder, ir.Constant(INDEX, _PIECES // _AT_ONCE)) as turn:
+        piece = builder.mul(turn.index, ir.Constant(INDEX, _LANES * _AT_ONCE))
+        lanes = [builder.add(piece, ir.Constant(INDEX, _LANES * i)) for i in range(_AT_ONCE)]
         for each, start in zip(totals, starts):
             for total in each:
                 builder.store(start, total)
-        with cgutils.for_range(builder, steps) as loop:
-            start = builder.mul(loop.index, ir.Constant(INDEX, ROWS))
-            held = [
-                _load(builder, rows, builder.add(start, ir.Constant(INDEX, _LANES * p)), _WORDS)
-                for p in pieces
-            ]
-            for query, each in zip(queries, totals):
-                place = builder.add(builder.mul(query, steps), loop.index)
-                own = _splat(builder, builder.load(builder.gep(words, [place])), _WORDS)
-                for total, value in zip(each, held):
-                    builder.store(_multiplied_by(builder, element, value, own, builder.load(total)), total)
+        if element == types.uint8 and _BY_PAIRS:
+            one = ir.Constant(INDEX, 1)
+            with cgutils.for_range(builder, builder.lshr(steps, one)) as loop:
+                add(lanes, builder.shl(loop.index, one), 2)
+            with cgutils.if_unlikely(builder, builder.trunc(steps, ir.IntType(1))):
+                add(lanes, builder.sub(steps, one), 1)
+        else:
+            with cgutils.for_range(builder, steps) as loop:
+                add(lanes, loop.index, 1)
         for i, each in enumerate(totals):
-            for total, p in zip(each, pieces):
-                finish(i, p, builder.load(total))
+            for total, lane in zip(each, lanes):
+                finish(i, builder.load(total), lane)
 
 
 def _sums(context: Any, builder: Any, kinds: Any, arguments: Any, queries: list[Any], finish: Finish) -> None:
@@ -321,11 +350,11 @@ def _sums(context: Any, builder: Any, kinds: Any, arguments: Any, queries: list[
     biases = [builder.load(builder.gep(offsets, [each])) for each in queries]
     factors = [_splat(builder, builder.load(builder.gep(scales, [each])), _FLOATS) for each in queries]
 
-    def scaled(i: int, piece: int, product: Any) -> None:
+    def scaled(i: int, product: Any, first: Any) -> None:
         if kind == _WORDS:
             product = builder.sitofp(product, _FLOATS)
-        square = _load(builder, squares, ir.Constant(INDEX, _LANES * piece), _FLOATS)
-        finish(i, piece, _multiplied(builder, product, factors[i], square))
+        square = _load(builder, squares, first, _FLOATS)
+        finish(i, _multiplied(builder, product, factors[i], square), first)
 
     starts = [_splat(builder, builder.bitcast(bias, kind.element), kind) for bias in biases]
     _products(context, builder, kinds, arguments, queries, starts, scaled)
@@ -351,18 +380,21 @@ def _tile(queries: int) -> Any:
             found = _pointer(context, builder, signature.args[9], arguments[9], INDEX)
             places = _following(builder, arguments[7], queries)
             members = [builder.load(builder.gep(chosen, [each])) for each in places]
-            bits = [ir.Constant(INDEX, 0)] * queries
+            none = ir.Constant(INDEX, 0)
+            bits = [cgutils.alloca_once_value(builder, none) for _ in range(queries)]
+            for each in bits:
+                builder.store(none, each)
 
-            def compare(i: int, piece: int, values: Any) -> None:
+            def compare(i: int, values: Any, first: Any) -> None:
                 most = _splat(builder, builder.load(builder.gep(bounds, [members[i]])), _FLOATS)
                 near = builder.fcmp_ordered("<=", values, most)
-                lanes = builder.zext(builder.bitcast(near, ir.IntType(_LANES)), INDEX)
-                bits[i] = builder.or_(bits[i], builder.shl(lanes, ir.Constant(INDEX, _LANES * piece)))
+                lanes = builder.shl(builder.zext(builder.bitcast(near, ir.IntType(_LANES)), INDEX), first)
+                builder.store(builder.or_(builder.load(bits[i]), lanes), bits[i])
 
             own = [builder.add(arguments[5], member) for member in members]
             _sums(context, builder, signature.args, arguments, own, compare)
             for i in range(queries):
-                builder.store(bits[i], builder.gep(found, [ir.Constant(INDEX, i)]))
+                builder.store(builder.load(bits[i]), builder.gep(found, [ir.Constant(INDEX, i)]))
             return context.get_dummy_value()
 
         given = (codes, asked, bias, norms, factors, types.int64, members, types.int64, limits, masks)
@@ -384,8 +416,8 @@ def _tile_values(
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         target = _pointer(context, builder, signature.args[6], arguments[6], _FLOAT)
 
-        def store(i: int, piece: int, values: Any) -> None:
-            place = builder.gep(target, [ir.Constant(INDEX, _LANES * piece)])
+        def store(i: int, values: Any, first: Any) -> None:
+            place = builder.gep(target, [first])
             builder.store(values, builder.bitcast(place, _FLOATS.as_pointer()), align=4)
 
         _sums(context, builder, signature.args, arguments, [arguments[5]], store)
@@ -412,9 +444,9 @@ def _turn(queries: int) -> Any:
                 for i in range(queries)
             ]
 
-            def store(i: int, piece: int, values: Any) -> None:
-                place = builder.add(places[i], ir.Constant(INDEX, _LANES * piece))
-                pointer = builder.bitcast(builder.gep(target, [place]), _FLOATS.as_pointer())
+            def store(i: int, values: Any, first: Any) -> None:
+                pointer = builder.gep(target, [builder.add(places[i], first)])
+                pointer = builder.bitcast(pointer, _FLOATS.as_pointer())
                 builder.store(values, pointer, align=4)
 
             none = ir.Constant(_FLOATS, [0.0] * _LANES)
