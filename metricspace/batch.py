@@ -192,9 +192,7 @@ class Batch:
             tasks = [functools.partial(seek, *share, own) for share, own in zip(shares, bounds)]
             self.drive(tasks, lambda until: tasks[0]())
             sort_by_homes(asked, asked.home.copy(), np.zeros(len(self.swept.norms) + 2, np.int64), begin)
-        # Queries of a span are near each other, and some spans find far more than others.
-        size = max(-(-count // (64 * jobs)), min(-(-count // (4 * jobs)), _LEAST))
-        spans = spans_of(0, count, -(-min(size, LONGEST) // members) * members)
+        spans = shrinking(count, jobs, members)
         parts = self._answered(spans, lambda: Sweeper(self, asked, members, begin), jobs, progress, members)
         if parts:  # from the order in which they went to that in which they were asked
             found = self.wholes[begin:end, FOUND]
@@ -322,3 +320,19 @@ def masks_of(index: Searchable, chosen: Any, count: int) -> npt.NDArray[np.uint8
 def spans_of(begin: int, end: int, size: int) -> list[tuple[int, int]]:
     """Return where spans of some size begin and end."""
     return [(first, min(first + size, end)) for first in range(begin, end, max(size, 1))]
+
+
+def shrinking(count: int, jobs: int, members: int) -> list[tuple[int, int]]:
+    """Return spans of groups of queries for some threads, each a share of what is left by then.
+
+    Queries of a span are near each other, and some spans find far more than others: small ones at last let
+    threads end together, and large ones before spare calls, each of which takes as long as a few queries.
+    """
+    spans, first = [], 0
+    least = min(-(-count // (4 * jobs)), _LEAST)
+    while first < count:
+        size = min(max(-(-(count - first) // (4 * jobs)), least), LONGEST)
+        last = min(first + -(-size // members) * members, count)
+        spans.append((first, last))
+        first = last
+    return spans
