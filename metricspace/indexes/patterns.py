@@ -28,7 +28,8 @@ References
 ----------
 Myers, A fast bit-vector algorithm for approximate string matching based on dynamic programming, Journal of
 the ACM 46, 1999. Hyyrö, A bit-vector algorithm for computing Levenshtein and Damerau edit distances, Nordic
-Journal of Computing 10, 2003.
+Journal of Computing 10, 2003. Ukkonen, Algorithms for approximate string matching, Information and Control
+64, 1985.
 """
 
 from __future__ import annotations

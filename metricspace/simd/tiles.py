@@ -193,7 +193,7 @@ def _multiplied_by(builder: Any, element: Any, rows: list[Any], query: list[Any]
 def _by_pairs(builder: Any, rows: list[Any], query: list[Any]) -> Any:
     """Return the sums of the products of bytes of one step or two in each of 16 lanes.
 
-    Two products are added by the instruction that multiplies, those of two steps then in the same 16 bits.
+    The instruction that multiplies adds two products; those of two steps are added in the same 16 bits.
     """
     lanes = _LANES // 2
     bytes_, halves, words = (
@@ -303,7 +303,7 @@ def _products(
     element = kinds[0].dtype
     rows, words = (_pointer(context, builder, kinds[k], arguments[k], _WORD) for k in (0, 1))
     steps = builder.extract_value(context.make_array(kinds[0])(context, builder, arguments[0]).shape, 0)
-    totals = [[cgutils.alloca_once_value(builder, start) for _ in range(_AT_ONCE)] for start in starts]
+    totals = [[cgutils.alloca_once(builder, start.type) for _ in range(_AT_ONCE)] for start in starts]
 
     def add(lanes: list[Any], step: Any, count: int) -> None:
         """Generate the products of some steps, of those rows that begin with these."""
@@ -380,10 +380,7 @@ def _tile(queries: int) -> Any:
             found = _pointer(context, builder, signature.args[9], arguments[9], INDEX)
             places = _following(builder, arguments[7], queries)
             members = [builder.load(builder.gep(chosen, [each])) for each in places]
-            none = ir.Constant(INDEX, 0)
-            bits = [cgutils.alloca_once_value(builder, none) for _ in range(queries)]
-            for each in bits:
-                builder.store(none, each)
+            bits = [cgutils.alloca_once_value(builder, ir.Constant(INDEX, 0)) for _ in range(queries)]
 
             def compare(i: int, values: Any, first: Any) -> None:
                 most = _splat(builder, builder.load(builder.gep(bounds, [members[i]])), _FLOATS)
