@@ -329,9 +329,9 @@ def shrinking(count: int, jobs: int, members: int) -> list[tuple[int, int]]:
     threads end together, and large ones before spare calls, each of which takes as long as a few queries.
     """
     spans, first = [], 0
-    least = min(-(-count // (4 * jobs)), _LEAST)
+    least = min(-(-count // (4 * jobs)), _LEAST)  # so that few are shared out as well
     while first < count:
-        size = min(max(-(-(count - first) // (4 * jobs)), least), LONGEST)
+        size = min(max(-(-(count - first) // (8 * jobs)), least), LONGEST)
         last = min(first + -(-size // members) * members, count)
         spans.append((first, last))
         first = last

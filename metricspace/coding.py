@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from .kernels import Array, fast_kernel, generic, kernel
 from .simd.tiles import (
-    ADDED,
+    BY_PAIRS,
     BYTES,
     GREATEST_SUM,
     MAGNITUDES,
@@ -181,9 +181,9 @@ def coordinate(own: Array, rest: float, k: int) -> float:
 
 @kernel
 def greatest_sum(own: Array, rest: float, count: int) -> float:
-    """Return the greatest sum of the magnitudes of those codes whose products are added up in 16 bits."""
+    """Return the greatest magnitude of what is coded, or sum of those whose products meet in 16 bits."""
     greatest = 0.0
-    if ADDED == 1:
+    if not BY_PAIRS:
         for k in range(count):
             greatest = max(greatest, abs(coordinate(own, rest, k)))
         return greatest

@@ -33,7 +33,7 @@ from .kernels import Array, kernel
 from .laws import Metric
 from .metrics.directions import ArcSpace
 from .norms import ChebyshevSpace, EuclideanSpace, ManhattanSpace, MinkowskiSpace, OnRows
-from .simd.tiles import ADDED, BYTES, GREATEST, MAGNITUDES, OFFSET, ROWS, SQUARES
+from .simd.tiles import BY_PAIRS, BYTES, GREATEST, MAGNITUDES, OFFSET, ROWS, SQUARES
 from .simd.vectors import aligned
 from .together import all_blocks, roam
 from .tray import Tray
@@ -310,9 +310,9 @@ def chosen_codes(plane: Plane, asked: Reals, others: Reals, radii: Reals, scanne
             )
             longest = np.sqrt(whole_y.max())
             # Stirred coordinates are about normal; the longest row has the step made for its greatest, and
-            # so has a query, or for its greatest sum of four.
+            # so has a query, or for the greatest sum of four, which is about 2.1 times as much.
             blur = 0.0102 if BYTES else 0.0001
-            blurred = blur * (longest + np.sqrt(whole_x) * (1 if ADDED == 1 else 2.1))
+            blurred = blur * (longest + np.sqrt(whole_x) * (2.1 if BY_PAIRS else 1))
             wrong = blurred if plane.gram else 0.0 * whole_x
             rest = (rest_x[:, None] - rest_y) ** 2 if plane.rotated else 0.0
             bound = np.sqrt(joined + rest)

@@ -232,8 +232,8 @@ def bound_tops(
 ) -> None:
     """Write bounds to the lanes `first` to `last` of the top level of a part, a byte each.
 
-    What is written goes on beyond the last, up to the width of a tile. Any bound beyond the limit will do for
-    what is not within it.
+    What is written goes on beyond the last, up to the width of a tile. No bound need be more than the limit
+    and one.
     """
     size, across = unions.size[part], unions.across[part]
     begin, unit, words = unions.first[TOP, part], min(size, 8), max(size // 8, 1)
@@ -274,8 +274,8 @@ def bound_eights(
 ) -> int:
     """Write bounds to the eight lanes of each of a few groups, from `first` on, into ``query.found``.
 
-    Groups are numbered within the part, once `less` is subtracted. Any bound beyond the limit will do for
-    what is not within it. Return which group comes next.
+    Groups are numbered within the part, once `less` is subtracted. No bound need be more than the limit and
+    one. Return which group comes next.
     """
     size = unions.size[part]
     stride = unions.rows[level] * 8 * size

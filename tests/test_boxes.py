@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import metricspace as ms
-from metricspace.coding import Layout, blank_asked, coordinates, find_homes, turn
+from metricspace.coding import Layout, blank_asked, coordinates, encode_query, find_homes, turn
 from metricspace.fitting import divide_into_blocks
-from metricspace.simd.tiles import ROWS
+from metricspace.simd.tiles import BY_PAIRS, BYTES, ROWS
 
 RANDOM = np.random.default_rng(0)
 
@@ -227,6 +227,37 @@ def test_queries_are_turned_no_more_wrongly_than_is_said(n, d):
     wrong = np.linalg.norm(asked.turned - right, axis=1)
     assert len(tree.axes) > 0
     assert (wrong <= tree.rounding * np.linalg.norm(asked.rows.astype(np.float64), axis=1)).all()
+
+
+@pytest.mark.skipif(not BYTES, reason="codes of bytes do not pay here")
+@pytest.mark.parametrize("d", [9, 12, 20, 33, 66])
+def test_sums_of_a_querys_codes_fit_where_they_are_added(d):
+    tree = ms.BoxTree().fit(clustered(500, d))._tree
+    random = np.random.default_rng(d)
+    asked = blank_asked(tree, clustered(40, d, seed=3))
+    turn(tree, asked, 0, 40)
+    begin, count = tree.boxes.shape[1], tree.coded
+    own = asked.turned[:, begin : begin + count]
+    own[:20, 1:] *= random.random((20, count - 1)) < 0.3  # a few large ones
+    for i in range(20, 36):  # that meet
+        own[i] = 1e-3 * random.normal(size=count)
+        own[i, [k for k in (8 * (i % 3) + np.array([0, 1, 4, 5]) + i // 2 % 2 * 2) if k < count][: i % 5]] = 1
+    own[36:] = [[1.0], [0.5], [-1.0], [0.0]]  # half codes are rounded up, or all are
+    for j in range(40):
+        encode_query(tree, asked.rows[j], asked.turned[j], j, asked)
+    codes = asked.codes[:40].astype(int)
+    if BY_PAIRS:
+        eights = np.zeros((40, -(-codes.shape[1] // 8) * 8), int)
+        eights[:, : codes.shape[1]] = abs(codes)
+        eights = eights.reshape(40, -1, 2, 2, 2)  # [eight][four][two of it][one]
+        sums = eights.sum(axis=(2, 4))
+    else:
+        sums = abs(codes)
+    greatest = sums.reshape(40, -1).max(axis=1)
+    assert greatest.max() <= (128 if BY_PAIRS else 127)
+    assert greatest[:39].min() >= 120  # and no code is smaller than it need be
+    step = asked.factor[:40] / (-2 * tree.step)
+    assert (abs(codes[:, :count] * step[:, None] - own) <= 0.501 * step[:, None] + 1e-12).all()
 
 
 @pytest.mark.parametrize("n", [1, 65, 200, 5000])

@@ -150,8 +150,9 @@ def _tile_case(kind, steps, random):
     codes = random.integers(low, high, (steps, tiles.ROWS, each)).astype(kind)
     asked = random.integers(-32, 33, (8, steps * each)).astype(own)
     if kind is np.uint8:  # sums that are as large as they can be, once codes are rounded
-        most = 127 if tiles.ADDED == 1 else (tiles.GREATEST_SUM + 2) // tiles.ADDED
-        asked[3], asked[5], codes[:, 7] = most, -most, 255
+        asked[3], asked[5], codes[:, 7] = 127, -127, 255
+        if tiles.BY_PAIRS:  # four that meet, all alike or two of them
+            asked[3], asked[5] = 32, np.resize([-64, -64, 0, 0, 0, 0, -64, -64], steps * each)
     sums = np.float32 if kind is np.float32 else np.int32
     bias = random.integers(-50, 50, 8).astype(sums)
     norms = random.integers(0, 5000, tiles.ROWS).astype(np.float32)

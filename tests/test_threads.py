@@ -9,6 +9,7 @@ import pytest
 
 import metricspace as ms
 from metricspace import threads
+from metricspace.batch import LONGEST, shrinking
 
 X = np.random.default_rng(0).normal(size=(3000, 8)).astype(np.float32)
 
@@ -104,3 +105,17 @@ def test_queries_of_another_kind_of_array_follow_usual_ones(tmp_path):
         assert (index.knn_join(kept, 3).ids == usual.ids).all()
         assert (index.knn(rows, 3).ids == usual.ids).all()
         assert len(index._machine_code) >= 1
+
+
+@pytest.mark.parametrize("count", [0, 1, 36, 37, 100, 1000, 10_001, 300_000])
+@pytest.mark.parametrize("jobs", [1, 2, 7])
+def test_spans_shrink_and_begin_with_a_group(count, jobs):
+    spans = shrinking(count, jobs, 36)
+    assert [i for first, last in spans for i in (first, last)] == sorted(
+        [0, count] * bool(count) + 2 * [last for _, last in spans[:-1]]
+    )
+    sizes = [last - first for first, last in spans]
+    assert sizes == sorted(sizes, reverse=True)
+    assert all(size % 36 == 0 for size in sizes[:-1])
+    assert max(sizes, default=0) < LONGEST + 36
+    assert len(spans) >= min(jobs, count // 36)

@@ -165,7 +165,7 @@ def _advance_long(fixed: int | None = None) -> Any:
     own places are set, a limit, words of scratch, ``2 · 8 · ABREAST`` for each word of a pattern, and where
     to write the distances, capped. What is beyond the limit may be written as one more than that.
 
-    Cells of the matrix that are further from the diagonal than the limit are on no way within it (Ukkonen,
+    Cells of the matrix that are farther from the diagonal than the limit are on no way within it (Ukkonen,
     Information and Control 64, 1985), so words that have no others are passed over: a column rises there by
     one with each symbol, or has risen by one with each symbol of the text.
 
@@ -190,6 +190,7 @@ def _advance_long(fixed: int | None = None) -> Any:
                 return ir.Constant(vector, [k] * lanes)
 
             registers, one, none, ones = range(ABREAST), constant(1), constant(0), constant((1 << 64) - 1)
+            band = arguments[8]
             begins = [
                 builder.gep(data(0), [builder.load(builder.gep(data(1), [whole(r)]))])
                 for r in range(2 * ABREAST)
@@ -200,19 +201,19 @@ def _advance_long(fixed: int | None = None) -> Any:
                 for _ in range(fixed or 0)
             ]
 
-            def each_word(first: Any, last: Any) -> Iterator[tuple[Any, Callable[[int, int], Any]]]:
+            def each_word(from_word: Any, up_to: Any) -> Iterator[tuple[Any, Callable[[int, int], Any]]]:
                 """Yield the number of each, and where is kept that the column rises and falls there."""
                 if fixed == 1:
                     yield whole(0), functools.partial(_entry, columns[0])
                     return
                 if fixed:
                     for number, column in enumerate(columns):
-                        reached = builder.icmp_signed("<=", first, whole(number))
-                        reached = builder.and_(reached, builder.icmp_signed(">", last, whole(number)))
+                        reached = builder.icmp_signed("<=", from_word, whole(number))
+                        reached = builder.and_(reached, builder.icmp_signed(">", up_to, whole(number)))
                         with builder.if_then(reached):
                             yield whole(number), functools.partial(_entry, column)
                     return
-                with cgutils.for_range_slice(builder, first, last, whole(1)) as (word, _):
+                with cgutils.for_range_slice(builder, from_word, up_to, whole(1)) as (word, _):
 
                     def kept(r: int, falls: int) -> Any:
                         number = builder.add(builder.mul(word, whole(2 * ABREAST)), whole(2 * r + falls))
@@ -223,8 +224,8 @@ def _advance_long(fixed: int | None = None) -> Any:
 
             def words_about(j: Any) -> tuple[Any, Any]:
                 """Return the first word with cells near the diagonal, and the first after the last."""
-                low, high = builder.sub(j, arguments[8]), builder.add(j, whole(WORD))
-                high = builder.add(high, arguments[8])
+                low, high = builder.sub(j, band), builder.add(j, whole(WORD))
+                high = builder.add(high, band)
                 low = builder.select(builder.icmp_signed(">", low, whole(0)), low, whole(0))
                 low, high = (builder.ashr(place, whole(WORD.bit_length() - 1)) for place in (low, high))
                 return low, builder.select(builder.icmp_signed("<", high, arguments[4]), high, arguments[4])
@@ -285,7 +286,7 @@ def _advance_long(fixed: int | None = None) -> Any:
                         inside = builder.and_(load(kept(r, k)), masks_of(r, row, word))
                         counted = builder.add(builder.load(total[r]), builder.call(count, [inside]))
                         builder.store(counted, total[r])
-            beyond = _all_lanes(builder, builder.add(arguments[8], whole(1)), vector)
+            beyond = _all_lanes(builder, builder.add(band, whole(1)), vector)
             for r in registers:
                 up, down = builder.load(ups[r]), builder.load(downs[r])
                 value = _lesser(builder, _capped(builder, up, down, arguments[3], None), beyond)

@@ -34,11 +34,10 @@ _FLOATS, _WORDS = ir.VectorType(_FLOAT, _LANES), ir.VectorType(_WORD, _LANES)
 
 BYTES = FOURS or PAIRS
 """Whether codes of a byte pay."""
-_BY_PAIRS = PAIRS and not FOURS
-ADDED = 4 if _BY_PAIRS else 1
-"""How many products of bytes are added up in 16 bits."""
-GREATEST_SUM = 126 if _BY_PAIRS else 127
-"""What the magnitudes of so many codes of a query add up to at most, before they are rounded to bytes."""
+BY_PAIRS = PAIRS and not FOURS
+"""Whether products of bytes are added up in 16 bits, four of them."""
+GREATEST_SUM = 126 if BY_PAIRS else 127
+"""What the magnitudes of four codes of a query that meet there, or else of one, come to before rounding."""
 
 # The accumulators of a tile stay in registers: all of them, or those of one piece at a time.
 _AT_ONCE = _PIECES if WIDE else 1
@@ -165,7 +164,7 @@ def _multiplied_by(builder: Any, element: Any, rows: list[Any], query: list[Any]
 
     Or those of two steps of bytes, by pairs.
     """
-    if element == types.uint8 and _BY_PAIRS:
+    if element == types.uint8 and BY_PAIRS:
         return builder.add(total, _by_pairs(builder, rows, query))
     (row,), (own,) = rows, query
     if element == types.float32:
@@ -319,13 +318,13 @@ def _products(
             for total, values in zip(each, held):
                 builder.store(_multiplied_by(builder, element, values, own, builder.load(total)), total)
 
-    with cgutils.for_range(builder, ir.Constant(INDEX, _PIECES // _AT_ONCE)) as turn:
-        piece = builder.mul(turn.index, ir.Constant(INDEX, _LANES * _AT_ONCE))
+    with cgutils.for_range(builder, ir.Constant(INDEX, _PIECES // _AT_ONCE)) as some:
+        piece = builder.mul(some.index, ir.Constant(INDEX, _LANES * _AT_ONCE))
         lanes = [builder.add(piece, ir.Constant(INDEX, _LANES * i)) for i in range(_AT_ONCE)]
         for each, start in zip(totals, starts):
             for total in each:
                 builder.store(start, total)
-        if element == types.uint8 and _BY_PAIRS:
+        if element == types.uint8 and BY_PAIRS:
             one = ir.Constant(INDEX, 1)
             with cgutils.for_range(builder, builder.lshr(steps, one)) as loop:
                 add(lanes, builder.shl(loop.index, one), 2)
