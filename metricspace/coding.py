@@ -25,6 +25,7 @@ from .simd.tiles import (
     BYTES,
     GREATEST_SUM,
     MAGNITUDES,
+    MOST,
     OFFSET,
     ROWS,
     SQUARES,
@@ -324,7 +325,7 @@ def blank_asked(tree: Any, rows: npt.NDArray[Any], offset: int = 0) -> Asked:
     centred = np.empty(rows.shape, np.float32)
     width = ROWS * len(tree.axes)
     turned = np.empty((count, width), np.float32) if width else centred  # rows may be coordinates
-    padded = count + TOGETHER
+    padded = count + MOST
     kind = np.dtype(np.int8) if tree.codes.dtype == np.uint8 else tree.codes.dtype
     sums = np.float32 if kind == np.float32 else np.int32
     home = np.empty(count, np.int64)

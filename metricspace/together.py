@@ -43,11 +43,11 @@ from .coding import FEW, Asked, encode_queries
 from .kernels import Array, fast_kernel, generic, kernel
 from .least import IN_ORDER
 from .simd.counts import popcount
+from .simd.matrices import begin_products, end_products
 from .simd.tiles import (
     MAGNITUDES,
     ROWS,
     SQUARES,
-    TOGETHER,
     codes_by_greatest,
     codes_by_magnitudes,
     lowest,
@@ -55,8 +55,8 @@ from .simd.tiles import (
     rows_by_greatest,
     rows_by_magnitudes,
     rows_by_squares,
+    tile_of_most,
     tile_of_one,
-    tile_of_six,
     tile_of_three,
     tile_of_two,
     tile_values,
@@ -240,15 +240,15 @@ def compare(tree: Any, block: int, asked: Asked, first: int, place: int, left: i
     """
     codes, norms = tree.codes[block], tree.norms[block]
     own = asked.codes, asked.bias, norms, asked.factor, first, tray.needing, place, tray.limit, tray.masks
+    if left > 3:
+        return tile_of_most(codes, *own, left)
     if left == 1:
         tile_of_one(codes, *own)
     elif left == 2:
         tile_of_two(codes, *own)
-    elif left == 3:
-        tile_of_three(codes, *own)
     else:
-        tile_of_six(codes, *own)
-    return min(left, TOGETHER)
+        tile_of_three(codes, *own)
+    return left
 
 
 @kernel
@@ -527,6 +527,16 @@ def sweep(tree: Any, space: Any, queries: Any, asked: Asked, room: Room, ask: Qu
     ``span`` holds the next query and the end, in the order in which they go, and begins where a group does;
     ``used`` how much of the result buffers is taken.
     """
+    begin_products(tree.codes)
+    status = answer_groups(tree, space, queries, asked, room, ask, span, used, tray)
+    end_products(tree.codes)
+    return status
+
+
+@kernel
+def answer_groups(tree: Any, space: Any, queries: Any, asked: Asked, room: Room, ask: Question, span: Array,
+                  used: Array, tray: Tray) -> int:  # fmt: skip
+    """Answer the queries of a span, as `sweep` does."""
     balls = ask.blank.kind in BALLS
     enough = tray.estimates.shape[0] - tray.slots.shape[0]
     while span[0] < span[1]:

@@ -10,7 +10,7 @@ from .answer import REALS
 from .kernels import Array, kernel
 from .least import add, greatest, replace
 from .simd.counts import popcount
-from .simd.tiles import ROWS, TOGETHER, lowest, values_within
+from .simd.tiles import MOST, ROWS, lowest, values_within
 from .simd.vectors import aligned
 from .space import fetch
 
@@ -81,9 +81,9 @@ def make_tray(members: int, k: int, pool: int, nodes: int) -> Tray:
         last=np.zeros(members, np.int64),
         near=aligned((MOST_FIRST // ROWS + 3 + k // 32, ROWS), np.float32),
         cut=np.zeros(2, np.float32),
-        needing=np.zeros(members + TOGETHER, np.int64),
+        needing=np.zeros(members + MOST, np.int64),
         listed=np.zeros(1, np.uint64),
-        masks=np.zeros(TOGETHER, np.uint64),
+        masks=np.zeros(MOST, np.uint64),
         wanted=np.zeros(ROWS, np.uint64),
         bounds=aligned(ROWS, np.float32),
         blocks=np.zeros(ROWS, np.int64),
@@ -163,7 +163,7 @@ def list_members(needed: Any, tray: Tray) -> None:
         needed &= needed - np.uint64(1)
         count += 1
     tray.sizes[LISTED] = count
-    for i in range(count, count + TOGETHER):
+    for i in range(count, count + MOST):
         tray.needing[i] = tray.needing[0]  # a tile may be larger than what is left
 
 

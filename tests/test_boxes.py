@@ -335,7 +335,7 @@ def test_it_says_what_was_chosen():
 
 @pytest.mark.parametrize("processor", ["x86-64", "haswell"])
 def test_files_are_read_where_other_instructions_are_known(tmp_path, processor):
-    rows, queries = clustered(2000, 30), clustered(40, 30, seed=1)
+    rows, queries = clustered(2000, 200), clustered(40, 200, seed=1)
     index = ms.BoxTree().fit(rows)
     right = index.knn(queries, 5)
     index.save(tmp_path / "boxes")

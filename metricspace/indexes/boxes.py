@@ -60,6 +60,7 @@ from ..laws import Bound, Metric
 from ..metrics.directions import ArcSpace
 from ..norms import ChebyshevSpace, EuclideanSpace, ManhattanSpace, MinkowskiSpace, OnRows, rows_of
 from ..objects import Objects
+from ..simd.matrices import LINES, MATRICES
 from ..simd.tiles import (
     MAGNITUDES,
     ROWS,
@@ -76,7 +77,8 @@ from ..together import all_blocks, distance_of, roam, still_unseen
 from ..traversal import Desk, consider, expand, make_desk, offer_child
 from ..tray import ALL, NODES, Tray
 
-GROUP = 6 * TOGETHER  # queries that go together: those that need a block fill its tiles
+# Queries that go together: those that need a block fill its tiles.
+GROUP = 3 * LINES if MATRICES else 6 * TOGETHER
 
 
 class Boxes(NamedTuple):

@@ -3,8 +3,9 @@
 What a query is compared with lies column by column, ``[dimension][64]``, so that a register holds the same
 dimension of many rows. Distances of boxes and rows come as sums of squares, sums of magnitudes or the
 greatest magnitude, in float32; who asks allows for its rounding. Those of codes are exact: products of bytes,
-offset by 128 on the side of the rows, where the machine adds four of them at once (VNNI) or two (AVX2), of
-pairs of 16 bits elsewhere; or differences of 16 bits. Where codes do not pay they are float32.
+offset by 128 on the side of the rows, where the machine adds four of them at once (VNNI) or two (AVX2), or
+multiplies matrices of them (AMX, see `simd.matrices`), of pairs of 16 bits elsewhere; or differences of 16
+bits. Where codes do not pay they are float32.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from ..kernels import Array, kernel
-from .vectors import FOURS, INDEX, PAIRS, VECTORS, WIDE, fetch, refuse_strided
+from .matrices import LINES, MATRICES, products
+from .vectors import FOURS, INDEX, PAIRS, VECTORS, WIDE, fetch, load, pointer, refuse_strided
 
 ROWS = 64  # rows of a block, boxes of a node
 TOGETHER = 6  # queries that share a block
+MOST = LINES if MATRICES else TOGETHER  # queries that a tile takes at most
 OFFSET = 128  # added to the codes of rows that are bytes
 
 SQUARES, MAGNITUDES, GREATEST = 0, 1, 2  # how differences are joined
@@ -43,22 +46,12 @@ GREATEST_SUM = 126 if BY_PAIRS else 127
 _AT_ONCE = _PIECES if WIDE else 1
 
 
-def _pointer(context: Any, builder: Any, kind: Any, array: Any, to: Any) -> Any:
-    data = context.make_array(kind)(context, builder, array).data
-    return builder.bitcast(data, to.as_pointer())
-
-
 def _splat(builder: Any, value: Any, kind: Any) -> Any:
     none = ir.Constant(kind, ir.Undefined)
     first = builder.insert_element(none, value, ir.Constant(_WORD, 0))
     return builder.shuffle_vector(
         first, none, ir.Constant(ir.VectorType(_WORD, kind.count), [0] * kind.count)
     )
-
-
-def _load(builder: Any, pointer: Any, place: Any, kind: Any) -> Any:
-    """Load a vector that begins at an element of an array."""
-    return builder.load(builder.bitcast(builder.gep(pointer, [place]), kind.as_pointer()), align=1)
 
 
 def _multiplied(builder: Any, a: Any, b: Any, c: Any) -> Any:
@@ -112,7 +105,7 @@ def _within(how: int, boxes: bool) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             kinds = signature.args
             source, query, target = (
-                _pointer(context, builder, kinds[k], arguments[k], _FLOAT) for k in (0, 1, 3)
+                pointer(context, builder, kinds[k], arguments[k], _FLOAT) for k in (0, 1, 3)
             )
             dimensions = builder.extract_value(
                 context.make_array(kinds[0])(context, builder, arguments[0]).shape, 0
@@ -126,10 +119,10 @@ def _within(how: int, boxes: bool) -> Any:
                 start = builder.mul(loop.index, ir.Constant(INDEX, 2 * ROWS if boxes else ROWS))
                 for piece, total in enumerate(totals):
                     place = builder.add(start, ir.Constant(INDEX, piece * _LANES))
-                    low = _load(builder, source, place, _FLOATS)
+                    low = load(builder, source, place, _FLOATS)
                     if boxes:
                         place = builder.add(place, ir.Constant(INDEX, ROWS))
-                        high = _load(builder, source, place, _FLOATS)
+                        high = load(builder, source, place, _FLOATS)
                         outside = _greater(builder, builder.fsub(low, own), builder.fsub(own, high))
                         apart = _greater(builder, outside, none)
                     else:
@@ -234,8 +227,8 @@ def _codes_within(how: int) -> Any:
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             kinds = signature.args
-            source, query = (_pointer(context, builder, kinds[k], arguments[k], wide.element) for k in (0, 1))
-            target = _pointer(context, builder, kinds[4], arguments[4], _FLOAT)
+            source, query = (pointer(context, builder, kinds[k], arguments[k], wide.element) for k in (0, 1))
+            target = pointer(context, builder, kinds[4], arguments[4], _FLOAT)
             shape = context.make_array(kinds[0])(context, builder, arguments[0]).shape
             dimensions = builder.extract_value(shape, 0)
             units = builder.fdiv(arguments[3], arguments[2])
@@ -251,7 +244,7 @@ def _codes_within(how: int) -> Any:
 
             def join(k: Any) -> None:
                 own = _splat(builder, builder.load(builder.gep(query, [k])), wide)
-                row = _load(builder, source, builder.mul(k, ir.Constant(INDEX, ROWS)), wide)
+                row = load(builder, source, builder.mul(k, ir.Constant(INDEX, ROWS)), wide)
                 apart = builder.sub(row, own)
                 below = builder.icmp_signed("<", apart, ir.Constant(wide, None))
                 apart, total = builder.select(below, builder.neg(apart), apart), builder.load(totals)
@@ -300,7 +293,7 @@ def _products(
     The arguments begin with a block ``[step][64][what fills 32 bits]`` and all queries.
     """
     element = kinds[0].dtype
-    rows, words = (_pointer(context, builder, kinds[k], arguments[k], _WORD) for k in (0, 1))
+    rows, words = (pointer(context, builder, kinds[k], arguments[k], _WORD) for k in (0, 1))
     steps = builder.extract_value(context.make_array(kinds[0])(context, builder, arguments[0]).shape, 0)
     totals = [[cgutils.alloca_once(builder, start.type) for _ in range(_AT_ONCE)] for start in starts]
 
@@ -308,7 +301,7 @@ def _products(
         """Generate the products of some steps, of those rows that begin with these."""
         places = _following(builder, step, count)
         lines = [builder.mul(place, ir.Constant(INDEX, ROWS)) for place in places]
-        held = [[_load(builder, rows, builder.add(line, lane), _WORDS) for line in lines] for lane in lanes]
+        held = [[load(builder, rows, builder.add(line, lane), _WORDS) for line in lines] for lane in lanes]
         for query, each in zip(queries, totals):
             first = builder.mul(query, steps)
             own = [
@@ -343,8 +336,8 @@ def _sums(context: Any, builder: Any, kinds: Any, arguments: Any, queries: list[
 
     The arguments go on with what is added to each product, ‖x‖² of the rows and the factors of the products.
     """
-    offsets = _pointer(context, builder, kinds[2], arguments[2], _WORD)
-    squares, scales = (_pointer(context, builder, kinds[k], arguments[k], _FLOAT) for k in (3, 4))
+    offsets = pointer(context, builder, kinds[2], arguments[2], _WORD)
+    squares, scales = (pointer(context, builder, kinds[k], arguments[k], _FLOAT) for k in (3, 4))
     kind = _FLOATS if kinds[0].dtype == types.float32 else _WORDS
     biases = [builder.load(builder.gep(offsets, [each])) for each in queries]
     factors = [_splat(builder, builder.load(builder.gep(scales, [each])), _FLOATS) for each in queries]
@@ -352,7 +345,7 @@ def _sums(context: Any, builder: Any, kinds: Any, arguments: Any, queries: list[
     def scaled(i: int, product: Any, first: Any) -> None:
         if kind == _WORDS:
             product = builder.sitofp(product, _FLOATS)
-        square = _load(builder, squares, first, _FLOATS)
+        square = load(builder, squares, first, _FLOATS)
         finish(i, _multiplied(builder, product, factors[i], square), first)
 
     starts = [_splat(builder, builder.bitcast(bias, kind.element), kind) for bias in biases]
@@ -374,29 +367,110 @@ def _tile(queries: int) -> Any:
         refuse_strided(codes, asked, bias, norms, factors, members, limits, masks)
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            chosen = _pointer(context, builder, signature.args[6], arguments[6], INDEX)
-            bounds = _pointer(context, builder, signature.args[8], arguments[8], _FLOAT)
-            found = _pointer(context, builder, signature.args[9], arguments[9], INDEX)
-            places = _following(builder, arguments[7], queries)
-            members = [builder.load(builder.gep(chosen, [each])) for each in places]
-            bits = [cgutils.alloca_once_value(builder, ir.Constant(INDEX, 0)) for _ in range(queries)]
-
-            def compare(i: int, values: Any, first: Any) -> None:
-                most = _splat(builder, builder.load(builder.gep(bounds, [members[i]])), _FLOATS)
-                near = builder.fcmp_ordered("<=", values, most)
-                lanes = builder.shl(builder.zext(builder.bitcast(near, ir.IntType(_LANES)), INDEX), first)
-                builder.store(builder.or_(builder.load(bits[i]), lanes), bits[i])
-
-            own = [builder.add(arguments[5], member) for member in members]
-            _sums(context, builder, signature.args, arguments, own, compare)
-            for i in range(queries):
-                builder.store(builder.load(bits[i]), builder.gep(found, [ir.Constant(INDEX, i)]))
+            _compare_some(context, builder, signature.args, arguments, queries)
             return context.get_dummy_value()
 
         given = (codes, asked, bias, norms, factors, types.int64, members, types.int64, limits, masks)
         return types.void(*given), generate
 
     return tile
+
+
+def _compare_some(context: Any, builder: Any, kinds: Any, arguments: Any, queries: int) -> None:
+    """Generate the tile of so many queries, in registers."""
+    chosen = pointer(context, builder, kinds[6], arguments[6], INDEX)
+    bounds = pointer(context, builder, kinds[8], arguments[8], _FLOAT)
+    found = pointer(context, builder, kinds[9], arguments[9], INDEX)
+    places = _following(builder, arguments[7], queries)
+    members = [builder.load(builder.gep(chosen, [each])) for each in places]
+    bits = [cgutils.alloca_once_value(builder, ir.Constant(INDEX, 0)) for _ in range(queries)]
+
+    def compare(i: int, values: Any, first: Any) -> None:
+        most = _splat(builder, builder.load(builder.gep(bounds, [members[i]])), _FLOATS)
+        near = builder.fcmp_ordered("<=", values, most)
+        lanes = builder.shl(builder.zext(builder.bitcast(near, ir.IntType(_LANES)), INDEX), first)
+        builder.store(builder.or_(builder.load(bits[i]), lanes), bits[i])
+
+    own = [builder.add(arguments[5], member) for member in members]
+    _sums(context, builder, kinds, arguments, own, compare)
+    for i in range(queries):
+        builder.store(builder.load(bits[i]), builder.gep(found, [ir.Constant(INDEX, i)]))
+
+
+@intrinsic
+def _tile_of_most(
+    typing: Any, codes: Any, asked: Any, bias: Any, norms: Any, factors: Any, first: Any, members: Any,
+    place: Any, limits: Any, masks: Any, left: Any,
+) -> Any:  # fmt: skip
+    """Tell which rows are near as many of some queries as go at once, and return how many those are.
+
+    It takes what a tile takes (see `_tile`), and how many queries are left. Sixteen go at once where matrices
+    of bytes are multiplied, if codes fill their lines, and else six.
+    """
+    refuse_strided(codes, asked, bias, norms, factors, members, limits, masks)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        *given, left = arguments
+        done = cgutils.alloca_once_value(builder, left)
+
+        def take(most: int) -> Any:
+            fewer = builder.icmp_signed("<", left, ir.Constant(INDEX, most))
+            count = builder.select(fewer, left, ir.Constant(INDEX, most))
+            builder.store(count, done)
+            return count
+
+        def six() -> None:
+            take(TOGETHER)
+            _compare_some(context, builder, signature.args, given, TOGETHER)
+
+        if MATRICES and codes.dtype == types.uint8:
+            steps = builder.extract_value(context.make_array(codes)(context, builder, given[0]).shape, 0)
+            long = builder.icmp_signed(">=", steps, ir.Constant(INDEX, LINES))
+            with builder.if_else(long, likely=False) as (then, otherwise):
+                with then:
+                    _compare_sixteen(context, builder, signature.args, given, take(LINES))
+                with otherwise:
+                    six()
+        else:
+            six()
+        return builder.load(done)
+
+    given = (codes, asked, bias, norms, factors, types.int64, members, types.int64, limits, masks)
+    return types.int64(*given, types.int64), generate
+
+
+def _compare_sixteen(context: Any, builder: Any, kinds: Any, arguments: Any, count: Any) -> None:
+    """Generate the tile of up to sixteen queries: all products, then what is made of those of each."""
+    chosen, found = (pointer(context, builder, kinds[k], arguments[k], INDEX) for k in (6, 9))
+    offsets = pointer(context, builder, kinds[2], arguments[2], _WORD)
+    squares, scales, bounds = (pointer(context, builder, kinds[k], arguments[k], _FLOAT) for k in (3, 4, 8))
+    first, place = arguments[5], arguments[7]
+
+    def member(i: Any) -> Any:
+        return builder.load(builder.gep(chosen, [builder.add(place, i)]))
+
+    # Members are in order, so all between two are there if there are as many.
+    last = ir.Constant(INDEX, LINES - 1)
+    between = builder.sub(member(last), member(ir.Constant(INDEX, 0)))
+    follow = builder.icmp_signed("==", between, last)
+    sums = cgutils.alloca_once(builder, _WORDS, size=LINES * _PIECES)
+    sums.align = 4 * _LANES
+    products(context, builder, kinds, arguments, lambda i: builder.add(first, member(i)), count, follow, sums)
+    lanes = [ir.Constant(INDEX, _LANES * piece) for piece in range(_PIECES)]
+    held = [load(builder, squares, lane, _FLOATS) for lane in lanes]
+    with cgutils.for_range(builder, count) as loop:
+        own = member(loop.index)
+        query = builder.add(first, own)
+        bias = _splat(builder, builder.load(builder.gep(offsets, [query])), _WORDS)
+        factor = _splat(builder, builder.load(builder.gep(scales, [query])), _FLOATS)
+        line = builder.mul(loop.index, ir.Constant(INDEX, _PIECES))
+        values = []
+        for piece, square in enumerate(held):
+            product = builder.load(builder.gep(sums, [builder.add(line, ir.Constant(INDEX, piece))]))
+            product = builder.sitofp(builder.add(product, bias), _FLOATS)
+            values.append(_multiplied(builder, product, factor, square))
+        most = _splat(builder, builder.load(builder.gep(bounds, [own])), _FLOATS)
+        builder.store(_mask(builder, values, most), builder.gep(found, [loop.index]))
 
 
 @intrinsic
@@ -410,7 +484,7 @@ def _tile_values(
     refuse_strided(codes, asked, bias, norms, factors, out)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        target = _pointer(context, builder, signature.args[6], arguments[6], _FLOAT)
+        target = pointer(context, builder, signature.args[6], arguments[6], _FLOAT)
 
         def store(i: int, values: Any, first: Any) -> None:
             place = builder.gep(target, [first])
@@ -434,16 +508,15 @@ def _turn(queries: int) -> Any:
         refuse_strided(columns, rows, out)
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            target = _pointer(context, builder, signature.args[3], arguments[3], _FLOAT)
+            target = pointer(context, builder, signature.args[3], arguments[3], _FLOAT)
             places = [
                 builder.add(arguments[4], builder.mul(arguments[5], ir.Constant(INDEX, i)))
                 for i in range(queries)
             ]
 
             def store(i: int, values: Any, first: Any) -> None:
-                pointer = builder.gep(target, [builder.add(places[i], first)])
-                pointer = builder.bitcast(pointer, _FLOATS.as_pointer())
-                builder.store(values, pointer, align=4)
+                place = builder.gep(target, [builder.add(places[i], first)])
+                builder.store(values, builder.bitcast(place, _FLOATS.as_pointer()), align=4)
 
             none = ir.Constant(_FLOATS, [0.0] * _LANES)
             own = _following(builder, arguments[2], queries)
@@ -468,8 +541,8 @@ def _place_of_least(typing: Any, values: Any) -> Any:
     refuse_strided(values)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        data = _pointer(context, builder, signature.args[0], arguments[0], _FLOAT)
-        held = [_load(builder, data, ir.Constant(INDEX, _LANES * p), _FLOATS) for p in range(_PIECES)]
+        data = pointer(context, builder, signature.args[0], arguments[0], _FLOAT)
+        held = [load(builder, data, ir.Constant(INDEX, _LANES * p), _FLOATS) for p in range(_PIECES)]
         least = held[0]
         for value in held[1:]:
             least = _lesser(builder, least, value)
@@ -486,8 +559,8 @@ def _values_within(typing: Any, values: Any, limit: Any) -> Any:
     refuse_strided(values)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        data = _pointer(context, builder, signature.args[0], arguments[0], _FLOAT)
-        held = [_load(builder, data, ir.Constant(INDEX, _LANES * p), _FLOATS) for p in range(_PIECES)]
+        data = pointer(context, builder, signature.args[0], arguments[0], _FLOAT)
+        held = [load(builder, data, ir.Constant(INDEX, _LANES * p), _FLOATS) for p in range(_PIECES)]
         return _mask(builder, held, _splat(builder, arguments[1], _FLOATS))
 
     return types.uint64(values, types.float32), generate
@@ -649,9 +722,21 @@ def plain_prefetch(rows: Array, i: int) -> None:
 plain_boxes_within = tuple(_plain_within(how, True) for how in (SQUARES, MAGNITUDES, GREATEST))
 plain_rows_within = tuple(_plain_within(how, False) for how in (SQUARES, MAGNITUDES, GREATEST))
 plain_codes_within = tuple(_plain_codes_within(how) for how in (MAGNITUDES, GREATEST))
-plain_tile_of_one, plain_tile_of_two, plain_tile_of_three, plain_tile_of_six = (
+plain_tile_of_one, plain_tile_of_two, plain_tile_of_three, _plain_tile_of_six = (
     _plain_tile(count) for count in (1, 2, 3, TOGETHER)
 )
+
+
+@kernel
+def plain_tile_of_most(
+    codes: Array, asked: Array, bias: Array, norms: Array, factors: Array, first: int, members: Array,
+    place: int, limits: Array, masks: Array, left: int,
+) -> int:  # fmt: skip
+    """Tell which rows are near each of six queries, or of those that are left; return how many those are."""
+    _plain_tile_of_six(codes, asked, bias, norms, factors, first, members, place, limits, masks)
+    return min(left, TOGETHER)
+
+
 plain_turn_one, plain_turn_six = (_plain_turn(count) for count in (1, TOGETHER))
 
 if VECTORS:
@@ -662,16 +747,15 @@ if VECTORS:
         _within(how, False) for how in (SQUARES, MAGNITUDES, GREATEST)
     )
     codes_by_magnitudes, codes_by_greatest = (_codes_within(how) for how in (MAGNITUDES, GREATEST))
-    tile_of_one, tile_of_two, tile_of_three, tile_of_six = (_tile(count) for count in (1, 2, 3, TOGETHER))
+    tile_of_one, tile_of_two, tile_of_three = (_tile(count) for count in (1, 2, 3))
     turn_one, turn_six = (_turn(count) for count in (1, TOGETHER))
     lowest, place_of_least, prefetch = _lowest, _place_of_least, _prefetch
-    values_within, tile_values = _values_within, _tile_values
+    values_within, tile_values, tile_of_most = _values_within, _tile_values, _tile_of_most
 else:
     boxes_by_squares, boxes_by_magnitudes, boxes_by_greatest = plain_boxes_within
     rows_by_squares, rows_by_magnitudes, rows_by_greatest = plain_rows_within
     codes_by_magnitudes, codes_by_greatest = plain_codes_within
-    tile_of_one, tile_of_two = plain_tile_of_one, plain_tile_of_two
-    tile_of_three, tile_of_six = plain_tile_of_three, plain_tile_of_six
+    tile_of_one, tile_of_two, tile_of_three = plain_tile_of_one, plain_tile_of_two, plain_tile_of_three
     turn_one, turn_six = plain_turn_one, plain_turn_six
     lowest, place_of_least, prefetch = plain_lowest, plain_place_of_least, plain_prefetch
-    values_within, tile_values = plain_values_within, plain_tile_values
+    values_within, tile_values, tile_of_most = plain_values_within, plain_tile_values, plain_tile_of_most

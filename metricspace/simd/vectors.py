@@ -26,10 +26,12 @@ _VNNI = ("cascadelake", "cooperlake", "icelake", "tigerlake", "rocketlake", "sap
 _AVX512 = ("skylake-avx512", "x86-64-v4", *_VNNI)
 _AVX2 = ("haswell", "broadwell", "skylake", "cannonlake", "alderlake", "raptorlake", "znver", "x86-64-v3",
          *_AVX512)  # fmt: skip
+_AMX = ("sapphirerapids", "graniterapids", "emeraldrapids")
+_KNOWN = {"avx512f": _AVX512, "avx512vnni": _VNNI, "avx2": _AVX2, "amx-int8": _AMX}
 
 
 def _features() -> list[bool]:
-    """Return whether what is compiled for has registers of 64 bytes, VNNI, and AVX2.
+    """Return whether what is compiled for has registers of 64 bytes, VNNI, AVX2, and AMX for bytes.
 
     As Numba has it: features that are given decide, else those of this machine, less what a processor whose
     name is given does not have.
@@ -37,7 +39,7 @@ def _features() -> list[bool]:
     name, given = config.CPU_NAME or "", config.CPU_FEATURES
     told = (get_host_cpu_features() if given is None else given).split(",")
     found = []
-    for feature, names in (("avx512f", _AVX512), ("avx512vnni", _VNNI), ("avx2", _AVX2)):
+    for feature, names in _KNOWN.items():
         named = name.startswith(names)
         if given is not None and f"+{feature}" not in told and f"-{feature}" not in told:
             found.append(named)
@@ -46,8 +48,8 @@ def _features() -> list[bool]:
     return found
 
 
-WIDE, FOURS, PAIRS = _features() if VECTORS else [False] * 3
-"""Whether registers hold 64 bytes, and four products of bytes are added at once, or two."""
+WIDE, FOURS, PAIRS, MATRIX = _features() if VECTORS else [False] * len(_KNOWN)
+"""Whether registers hold 64 bytes, four products of bytes are added at once, or two, or those of matrices."""
 
 INDEX, REAL = ir.IntType(64), ir.DoubleType()
 
@@ -56,6 +58,17 @@ def refuse_strided(*rows: Any) -> None:
     """Complain, while a kernel is compiled, about rows whose numbers do not follow one another."""
     if any(row.layout != "C" for row in rows):
         raise TypingError("vector primitives take rows whose numbers follow one another")
+
+
+def pointer(context: Any, builder: Any, kind: Any, array: Any, to: Any) -> Any:
+    """Return where the elements of an array begin, as those of another kind."""
+    data = context.make_array(kind)(context, builder, array).data
+    return builder.bitcast(data, to.as_pointer())
+
+
+def load(builder: Any, start: Any, place: Any, kind: Any) -> Any:
+    """Load a vector that begins at an element of an array."""
+    return builder.load(builder.bitcast(builder.gep(start, [place]), kind.as_pointer()), align=1)
 
 
 def fetch(builder: Any, place: Any) -> None:
