@@ -17,10 +17,11 @@ from benchmarks.report import Result
 from metricspace.fitting import SCANNING
 from metricspace.indexes.boxes import GROUP
 from metricspace.kernels import Array, kernel
-from metricspace.simd.tiles import BYTES, OFFSET, ROWS, TOGETHER, tile_of_six, turn_six
+from metricspace.simd.matrices import begin_products, end_products
+from metricspace.simd.tiles import BYTES, MOST, OFFSET, ROWS, TOGETHER, tile_of_most, turn_six
 
 K, ROUNDS, ENOUGH = 10, 5, 0.1  # seconds of a round
-STEPS = 16  # a block of so many steps stays in the fastest cache
+STEPS = 64  # a block of so many steps stays in the fastest cache
 SIZES = {"second cache": 1 << 18, "third cache": 1 << 23, "memory": 1 << 28}  # bytes that do not fit in less
 
 Rates = dict[str, float]
@@ -115,18 +116,17 @@ def draw(limits: Rates, rows: list[dict[str, Any]], file: pathlib.Path) -> None:
 
 def machine_limits(times: int) -> Rates:
     """Return how many billions of products, and of bytes from each memory, one thread gets a second."""
-    ones = np.ones((8, 4 * STEPS), np.float32)
-    found, limits = np.zeros(TOGETHER, np.uint64), np.zeros(TOGETHER, np.float32)
-    norms, factors = np.zeros(ROWS, np.float32), np.ones(8, np.float32)
     rates = {}
     if BYTES:
-        codes, bias = np.full((STEPS, ROWS, 4), OFFSET, np.uint8), np.zeros(8, np.int32)
-        given = codes, ones.astype(np.int8), bias, norms, factors, np.arange(TOGETHER), limits, found
-        products = codes.size * TOGETHER * (times // 64)
-        rates["products of bytes"] = products / best_of(lambda: _compare(times // 64, *given)) / 1e9
-    columns, out = np.ones((4 * STEPS, ROWS, 1), np.float32), np.zeros((8, ROWS), np.float32)
-    products = columns.size * TOGETHER * (times // 256)
-    rates["products of float32"] = products / best_of(lambda: _turn(times // 256, columns, ones, out)) / 1e9
+        codes, asked = np.full((STEPS, ROWS, 4), OFFSET, np.uint8), np.ones((MOST, 4 * STEPS), np.int8)
+        bias, norms = np.zeros(MOST, np.int32), np.zeros(ROWS, np.float32)
+        factors, limits = np.ones(MOST, np.float32), np.zeros(MOST, np.float32)
+        given = codes, asked, bias, norms, factors, np.arange(MOST), limits, np.zeros(MOST, np.uint64)
+        products = codes.size * MOST * (times // 256)
+        rates["products of bytes"] = products / best_of(lambda: _compare(times // 256, *given)) / 1e9
+    columns, rows = np.ones((STEPS, ROWS, 1), np.float32), np.ones((TOGETHER, STEPS), np.float32)
+    out, products = np.zeros((TOGETHER, ROWS), np.float32), columns.size * TOGETHER * (times // 64)
+    rates["products of float32"] = products / best_of(lambda: _turn(times // 64, columns, rows, out)) / 1e9
     for name, size in SIZES.items():
         numbers = np.ones(min(size, 64 * times) // 8, np.int64)
         again = max(64 * times // numbers.nbytes, 1)
@@ -152,8 +152,10 @@ def _compare(
     times: int, codes: Array, asked: Array, bias: Array, norms: Array, factors: Array, members: Array,
     limits: Array, found: Array,
 ) -> None:  # fmt: skip
+    begin_products(codes)
     for _ in range(times):
-        tile_of_six(codes, asked, bias, norms, factors, 0, members, 0, limits, found)
+        tile_of_most(codes, asked, bias, norms, factors, 0, members, 0, limits, found, MOST)
+    end_products(codes)
 
 
 @kernel

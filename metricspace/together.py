@@ -554,7 +554,7 @@ def answer_groups(tree: Any, space: Any, queries: Any, asked: Asked, room: Room,
             for i in range(max(blocks, 1)):
                 if more:
                     visit(tree, space, tray.blocks[i], tray.needed[i], home, asked, first, ask, tray)
-                if tray.sizes[WAIT] >= WAITING or home or not more:
+                if tray.sizes[WAIT] >= WAITING or not more or (home and i == blocks - 1):
                     refine(tree, space, queries, asked, first, room, ask, tray)
                 if tray.sizes[POOLED] > enough or not more:
                     if balls and more:
