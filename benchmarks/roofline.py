@@ -18,7 +18,8 @@ from metricspace.fitting import SCANNING
 from metricspace.indexes.boxes import GROUP
 from metricspace.kernels import Array, kernel
 from metricspace.simd.matrices import begin_products, end_products
-from metricspace.simd.tiles import BYTES, MOST, OFFSET, ROWS, TOGETHER, tile_of_most, turn_six
+from metricspace.simd.tiles import BYTES, MOST, ROWS, TOGETHER, tile_of_most, turn_six
+from metricspace.simd.vectors import aligned
 
 K, ROUNDS, ENOUGH = 10, 5, 0.1  # seconds of a round
 STEPS = 64  # a block of so many steps stays in the fastest cache
@@ -118,13 +119,13 @@ def machine_limits(times: int) -> Rates:
     """Return how many billions of products, and of bytes from each memory, one thread gets a second."""
     rates = {}
     if BYTES:
-        codes, asked = np.full((STEPS, ROWS, 4), OFFSET, np.uint8), np.ones((MOST, 4 * STEPS), np.int8)
+        codes, asked = aligned((STEPS, ROWS, 4), np.uint8), aligned((MOST, 4 * STEPS), np.int8)
         bias, norms = np.zeros(MOST, np.int32), np.zeros(ROWS, np.float32)
         factors, limits = np.ones(MOST, np.float32), np.zeros(MOST, np.float32)
         given = codes, asked, bias, norms, factors, np.arange(MOST), limits, np.zeros(MOST, np.uint64)
         products = codes.size * MOST * (times // 256)
         rates["products of bytes"] = products / best_of(lambda: _compare(times // 256, *given)) / 1e9
-    columns, rows = np.ones((STEPS, ROWS, 1), np.float32), np.ones((TOGETHER, STEPS), np.float32)
+    columns, rows = aligned((STEPS, ROWS, 1), np.float32), np.ones((TOGETHER, STEPS), np.float32)
     out, products = np.zeros((TOGETHER, ROWS), np.float32), columns.size * TOGETHER * (times // 64)
     rates["products of float32"] = products / best_of(lambda: _turn(times // 64, columns, rows, out)) / 1e9
     for name, size in SIZES.items():

@@ -50,6 +50,8 @@ from .simd.tiles import (
     SQUARES,
     codes_by_greatest,
     codes_by_magnitudes,
+    greatest_of,
+    least_of,
     lowest,
     prefetch,
     rows_by_greatest,
@@ -487,11 +489,7 @@ def look_about(tree: Any, asked: Asked, j: int, r: int, k: int, tray: Tray) -> A
             near[tray.skip[r] - start] = np.nan
         for slot in range(start, min(tray.after[r] + 1, stop)):
             near[slot - start] = np.nan
-        for i in range(ROWS):
-            if near[i] < low:
-                low = near[i]
-            if near[i] > high:
-                high = near[i]
+        low, high = least_of(near, low), greatest_of(near, high)
     for _ in range(24):
         middle, below = low + (high - low) / np.float32(2), 0
         for place in range(blocks):

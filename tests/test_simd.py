@@ -313,3 +313,17 @@ def test_places_in_registers():
         assert int(mask) == sum(1 << j for j in np.flatnonzero(values <= 9).tolist())
         assert _calling(least, 1)(values) == values.argmin()
         assert _calling(lowest, 1)(np.uint64(mask)) == np.flatnonzero(values <= 9)[0]
+
+
+def test_extremes_pass_over_what_is_no_number():
+    values = np.random.default_rng(3).normal(size=tiles.ROWS).astype(np.float32)
+    values[[0, 20, 63]] = np.nan
+    low, high, none = float(np.nanmin(values)), float(np.nanmax(values)), np.full_like(values, np.nan)
+    for least, greatest in (
+        (tiles.least_of, tiles.greatest_of),
+        (tiles.plain_least_of, tiles.plain_greatest_of),
+    ):
+        least, greatest = _calling(least, 2), _calling(greatest, 2)
+        assert (least(values, np.float32(np.inf)), least(values, np.float32(-9))) == (low, -9)
+        assert (greatest(values, np.float32(-np.inf)), greatest(values, np.float32(9))) == (high, 9)
+        assert (least(none, np.float32(1)), greatest(none, np.float32(1))) == (1, 1)

@@ -536,6 +536,36 @@ def _lowest(typing: Any, mask: Any) -> Any:
     return types.int64(types.uint64), generate
 
 
+def _of_all(builder: Any, held: list[Any], better: Any) -> Any:
+    """Return the least of all numbers in some registers, or the greatest, in each lane."""
+    best = functools.reduce(lambda best, value: better(builder, value, best), held)
+    for width in (8, 4, 2, 1):
+        order = ir.Constant(_WORDS, [lane ^ width for lane in range(_LANES)])
+        best = better(builder, builder.shuffle_vector(best, best, order), best)
+    return best
+
+
+def _extreme(better: Any) -> Any:
+    """Return a function of 64 numbers and one more that returns the least of all, or the greatest.
+
+    What is no number is passed over.
+    """
+
+    @intrinsic
+    def extreme(typing: Any, values: Any, other: Any) -> Any:
+        refuse_strided(values)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            data = pointer(context, builder, signature.args[0], arguments[0], _FLOAT)
+            held = [load(builder, data, ir.Constant(INDEX, _LANES * p), _FLOATS) for p in range(_PIECES)]
+            best = _of_all(builder, [_splat(builder, arguments[1], _FLOATS), *held], better)
+            return builder.extract_element(best, ir.Constant(_WORD, 0))
+
+        return types.float32(values, types.float32), generate
+
+    return extreme
+
+
 @intrinsic
 def _place_of_least(typing: Any, values: Any) -> Any:
     refuse_strided(values)
@@ -543,12 +573,7 @@ def _place_of_least(typing: Any, values: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         data = pointer(context, builder, signature.args[0], arguments[0], _FLOAT)
         held = [load(builder, data, ir.Constant(INDEX, _LANES * p), _FLOATS) for p in range(_PIECES)]
-        least = held[0]
-        for value in held[1:]:
-            least = _lesser(builder, least, value)
-        for width in (8, 4, 2, 1):
-            order = ir.Constant(_WORDS, [lane ^ width for lane in range(_LANES)])
-            least = _lesser(builder, least, builder.shuffle_vector(least, least, order))
+        least = _of_all(builder, held, _lesser)
         return builder.cttz(_mask(builder, held, least), ir.Constant(ir.IntType(1), 0))
 
     return types.int64(values), generate
@@ -715,6 +740,24 @@ def plain_place_of_least(values: Array) -> int:
 
 
 @kernel
+def plain_least_of(values: Array, other: float) -> float:
+    """Return the least of a number and 64 others; what is none is passed over."""
+    for j in range(ROWS):
+        if values[j] < other:
+            other = values[j]
+    return other
+
+
+@kernel
+def plain_greatest_of(values: Array, other: float) -> float:
+    """Return the greatest of a number and 64 others; what is none is passed over."""
+    for j in range(ROWS):
+        if values[j] > other:
+            other = values[j]
+    return other
+
+
+@kernel
 def plain_prefetch(rows: Array, i: int) -> None:
     """Do nothing: a machine may as well read a row when it needs it."""
 
@@ -750,6 +793,7 @@ if VECTORS:
     tile_of_one, tile_of_two, tile_of_three = (_tile(count) for count in (1, 2, 3))
     turn_one, turn_six = (_turn(count) for count in (1, TOGETHER))
     lowest, place_of_least, prefetch = _lowest, _place_of_least, _prefetch
+    least_of, greatest_of = _extreme(_lesser), _extreme(_greater)
     values_within, tile_values, tile_of_most = _values_within, _tile_values, _tile_of_most
 else:
     boxes_by_squares, boxes_by_magnitudes, boxes_by_greatest = plain_boxes_within
@@ -758,4 +802,5 @@ else:
     tile_of_one, tile_of_two, tile_of_three = plain_tile_of_one, plain_tile_of_two, plain_tile_of_three
     turn_one, turn_six = plain_turn_one, plain_turn_six
     lowest, place_of_least, prefetch = plain_lowest, plain_place_of_least, plain_prefetch
+    least_of, greatest_of = plain_least_of, plain_greatest_of
     values_within, tile_values, tile_of_most = plain_values_within, plain_tile_values, plain_tile_of_most
