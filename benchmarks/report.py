@@ -11,6 +11,7 @@ import platform
 from importlib import metadata
 from typing import Any
 
+from metricspace.simd.matrices import MATRICES
 from metricspace.simd.vectors import PAIRS, WIDE
 
 RESULTS = pathlib.Path(__file__).parent / "results"
@@ -25,12 +26,14 @@ def machine() -> str:
 
 def registers() -> str:
     """Return the instructions that kernels are compiled for."""
-    return "AVX-512" if WIDE else "AVX2" if PAIRS else "no AVX2"
+    if WIDE:
+        return "AVX-512 and AMX" if MATRICES else "AVX-512"
+    return "AVX2" if PAIRS else "no AVX2"
 
 
 def variant() -> str:
     """Return what results are called that wider registers would better; nothing for the widest."""
-    return {"AVX-512": "", "AVX2": "avx2"}.get(registers(), "plain")
+    return "" if WIDE else "avx2" if PAIRS else "plain"
 
 
 def named(name: str, variant: str) -> str:

@@ -44,7 +44,9 @@ if TYPE_CHECKING:
 _UNLIMITED = np.iinfo(np.int64).max
 MOST_KEPT = 1 << 22  # neighbours of the queries that go together
 LONGEST = 4096  # queries that go to a kernel in one call, between which progress is shown
-_FEW = 1024  # queries whose homes are found before a thread has begun
+# Homes are found before a thread has begun, if all of them take no more than this: products with the axes,
+# and as many as take as long as the search for the nearest block.
+_LITTLE, _SOUGHT = 1 << 24, 1 << 14
 
 
 _NONE = np.zeros(0)
@@ -183,11 +185,12 @@ class Batch:
         """Answer the queries of a part, several at a time, in the order of the blocks that they are near."""
         count = end - begin
         few = max(MOST_KEPT // max(self.k, 1), TOGETHER)  # so that their neighbours fit in memory
-        members = max(min(self.swept.together, count, few), 1)
+        members = even(count, max(min(self.swept.together, count, few), 1))
         asked = blank_asked(self.swept, self.index._vectors(self.bound.asked)[begin:end], begin)
         if count > members:  # in the order of their homes
             seek = functools.partial(self.call, find_homes, self.swept, asked)
-            shares = spans_of(0, count, count if jobs == 1 or count <= _FEW else -(-count // jobs))
+            work = count * (asked.rows.shape[1] * asked.turned.shape[1] + _SOUGHT)
+            shares = spans_of(0, count, count if jobs == 1 or work <= _LITTLE else -(-count // jobs))
             bounds = [np.empty(ROWS, np.float32) for _ in shares]
             tasks = [functools.partial(seek, *share, own) for share, own in zip(shares, bounds)]
             self.drive(tasks, lambda until: tasks[0]())
@@ -320,6 +323,15 @@ def masks_of(index: Searchable, chosen: Any, count: int) -> npt.NDArray[np.uint8
 def spans_of(begin: int, end: int, size: int) -> list[tuple[int, int]]:
     """Return where spans of some size begin and end."""
     return [(first, min(first + size, end)) for first in range(begin, end, max(size, 1))]
+
+
+def even(count: int, members: int) -> int:
+    """Return how many queries go together, so many at most: groups of a size, an even number if they are few.
+
+    So two threads end together, and yet what a query costs does not depend on how many threads there are.
+    """
+    groups = -(-count // members)
+    return -(-count // (groups + groups % 2)) if groups > 1 else members
 
 
 def shrinking(count: int, jobs: int, members: int) -> list[tuple[int, int]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import pathlib
 import tempfile
@@ -25,6 +26,7 @@ from .index import BaseIndex, indexes
 from .laws import Metric, metric
 from .objects import KINDS, Objects
 from .queries.reverse import Reaches
+from .simd.vectors import aligned
 
 VERSION = 1
 _KEY = "metricspace"
@@ -164,21 +166,29 @@ def load(
 
 
 def _read(path: pathlib.Path, mmap: bool) -> tuple[dict[str, Any], Arrays]:
-    """Return the header and the arrays of a safetensors file, as views of its bytes."""
-    data = np.asarray(np.memmap(path, np.uint8, mode="c") if mmap else np.fromfile(path, np.uint8))
-    length = int(data[:8].view("<u8")[0])
-    if length > len(data) - 8:
-        raise ValueError("it ends within its header")
-    layout = json.loads(data[8 : 8 + length].tobytes())
-    body = data[8 + length :]
+    """Return the header and the arrays of a safetensors file: views of it, or copies at cache lines."""
     arrays = {}
-    for name, entry in layout.items():
-        if name == "__metadata__":
-            continue
-        first, last = entry["data_offsets"]
-        if last > len(body):
-            raise ValueError("it ends too early")
-        arrays[name] = body[first:last].view(_TYPES[entry["dtype"]]).reshape(entry["shape"])
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        length = int.from_bytes(file.read(8), "little")
+        if length > size - 8:
+            raise ValueError("it ends within its header")
+        layout = json.loads(file.read(length))
+        mapped = np.asarray(np.memmap(path, np.uint8, mode="c")) if mmap else None
+        for name, entry in layout.items():
+            if name == "__metadata__":
+                continue
+            first, last = (8 + length + place for place in entry["data_offsets"])
+            kind, shape = np.dtype(_TYPES[entry["dtype"]]), tuple(entry["shape"])
+            if last > size or last - first != math.prod(shape) * kind.itemsize:
+                raise ValueError("it ends too early")
+            if mapped is not None:
+                arrays[name] = mapped[first:last].view(kind).reshape(shape)
+                continue
+            arrays[name] = aligned(shape, kind)
+            file.seek(first)
+            if file.readinto(arrays[name].reshape(-1).view(np.uint8).data) != last - first:
+                raise ValueError("it ends too early")
     return json.loads(layout["__metadata__"][_KEY]), arrays
 
 

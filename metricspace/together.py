@@ -1,8 +1,8 @@
 """Queries that go together: several of them share each block of objects that is brought near.
 
 Idea
-    Queries in one batch are often near to each other. In the order of the block nearest to each, six at a
-    time go through the blocks of a structure. A block's codes are multiplied by those of all six at once, and
+    Queries in one batch are often near to each other. In the order of the block nearest to each, a group
+    goes through the blocks of a structure. A block's codes are multiplied by those of several at once, and
     what comes out, a lower bound of each distance, is compared in the registers in which it is made with what
     each query still admits (`simd.tiles`). The few objects that pass wait until some have come together:
     their rows are fetched meanwhile, then estimated, and what is left in the end is settled by the canonical

@@ -67,6 +67,13 @@ def _saved(tmp_path):
     return path, bytearray(path.read_bytes())
 
 
+def test_arrays_that_are_read_begin_where_cache_lines_do(tmp_path):
+    rows = np.random.default_rng(0).normal(size=(300, 30)).astype(np.float32)
+    ms.BoxTree().fit(rows).save(tmp_path / "boxes")
+    tree = ms.load(tmp_path / "boxes")._tree
+    assert all(value.ctypes.data % 64 == 0 for value in tree if isinstance(value, np.ndarray) and value.size)
+
+
 def test_damage_is_seen(tmp_path):
     path, whole = _saved(tmp_path)
     for damaged in (whole[: len(whole) // 2], whole[:5], b"", b"\xff" * 100, whole[:-3] + b"\x00\x01\x02"):

@@ -9,7 +9,7 @@ import pytest
 
 import metricspace as ms
 from metricspace import threads
-from metricspace.batch import LONGEST, shrinking
+from metricspace.batch import LONGEST, even, shrinking
 
 X = np.random.default_rng(0).normal(size=(3000, 8)).astype(np.float32)
 
@@ -119,3 +119,25 @@ def test_spans_shrink_and_begin_with_a_group(count, jobs):
     assert all(size % 36 == 0 for size in sizes[:-1])
     assert max(sizes, default=0) < LONGEST + 36
     assert len(spans) >= min(jobs, count // 36)
+
+
+@pytest.mark.parametrize("count", [0, 1, 48, 49, 96, 97, 1000, 10_001])
+def test_groups_are_even(count):
+    members = even(count, 48)
+    groups = -(-count // members)
+    assert 1 <= members <= 48
+    assert groups <= 1 or groups % 2 == 0 or groups > members
+    assert groups <= max(-(-count // 48), 1) + 1
+    assert groups <= 1 or groups * members - count < groups  # none is smaller by more than is left over
+
+
+def test_homes_of_many_long_queries_are_found_by_several_threads():
+    rows = np.random.default_rng(5).normal(size=(3000, 300)).astype(np.float32)
+    index, scan = ms.BoxTree().fit(rows), ms.LinearScan().fit(rows)
+    for count in (200, 2000):
+        one, two = (index.knn(rows[:count] + 0.1, 5, n_jobs=jobs) for jobs in (1, 2))
+        right = scan.knn(rows[:count] + 0.1, 5)
+        for hits in (one, two):
+            assert (hits.ids == right.ids).all()
+            assert (hits.distances == right.distances).all()
+        assert (one.cost == two.cost).all()

@@ -2,11 +2,11 @@
 
 A register holds a matrix, sixteen lines of 64 bytes. One of sixteen queries, 64 codes of each, and one of 16
 steps of 16 rows (see `simd.tiles`: codes of rows lie as such an instruction wants them) are multiplied by one
-instruction, which adds 16 × 16 sums of 64 products each. That is six times as many products in a cycle as
-without, so what limits comparing codes is to bring them near.
+instruction, which adds 16 × 16 sums of 64 products each. That is more than four times as many products in a
+cycle as without, so what limits comparing codes is to bring them near.
 
 The system keeps these registers for a process that has asked for them. Their shapes are set once for many
-products, as that takes as long as a product of a whole block.
+products, as that takes as long as the products of sixteen queries and a block.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from ..kernels import Array, kernel
-from .vectors import INDEX, MATRIX, load, pointer
+from .vectors import FOURS, INDEX, MATRIX, load, pointer
 
 LINES = 16  # of a matrix: queries, steps of rows, and rows in a quarter of a block
 WIDTH = 64  # bytes of a line
@@ -41,7 +41,7 @@ def _permitted() -> bool:
     return int(ctypes.CDLL(None).syscall(arch_prctl, permission, tile_data)) == 0
 
 
-MATRICES = MATRIX and _permitted()
+MATRICES = MATRIX and FOURS and _permitted()
 """Whether matrices of bytes are multiplied."""
 
 
