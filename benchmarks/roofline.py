@@ -90,12 +90,13 @@ def draw(limits: Rates, rows: list[dict[str, Any]], file: pathlib.Path) -> None:
     axes = figure.subplots()
     at = np.geomspace(0.1, 1000, 200)
     peak = max(rate for name, rate in limits.items() if name.startswith("products"))
+    place = 0.12  # of a label: those of rates that are hardly different must not lie on each other
     for name, rate in limits.items():
         if name.startswith("bytes"):
             axes.plot(at, np.minimum(rate * at, peak), color="#a8a29e", linewidth=1)
             label = f"{name.removeprefix('bytes ')}: {rate:.0f} GB/s"
-            below = 0.55 if "third" in name else 1.0  # the second cache is hardly faster
-            axes.annotate(label, (0.12, 0.12 * below * rate), color="#57534e", fontsize=7, rotation=33)
+            axes.annotate(label, (place, place * rate), color="#57534e", fontsize=7, rotation=33)
+            place *= 4
         else:
             axes.axhline(rate, color="#57534e", linewidth=1)
             axes.annotate(f"{name}: {rate:.0f} G/s", (950, rate), fontsize=7, ha="right", va="bottom")
