@@ -180,8 +180,10 @@ def _read(path: pathlib.Path, mmap: bool) -> tuple[dict[str, Any], Arrays]:
                 continue
             first, last = (8 + length + place for place in entry["data_offsets"])
             kind, shape = np.dtype(_TYPES[entry["dtype"]]), tuple(entry["shape"])
-            if last > size or last - first != math.prod(shape) * kind.itemsize:
+            if last > size:
                 raise ValueError("it ends too early")
+            if last - first != math.prod(shape) * kind.itemsize:
+                raise ValueError(f"the array {name!r} is not as long as its shape says")
             if mapped is not None:
                 arrays[name] = mapped[first:last].view(kind).reshape(shape)
                 continue

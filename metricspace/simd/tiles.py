@@ -536,6 +536,12 @@ def _lowest(typing: Any, mask: Any) -> Any:
     return types.int64(types.uint64), generate
 
 
+def _held(context: Any, builder: Any, signature: Any, arguments: Any) -> list[Any]:
+    """Return the 64 numbers of the first argument, in registers."""
+    data = pointer(context, builder, signature.args[0], arguments[0], _FLOAT)
+    return [load(builder, data, ir.Constant(INDEX, _LANES * p), _FLOATS) for p in range(_PIECES)]
+
+
 def _of_all(builder: Any, held: list[Any], better: Any) -> Any:
     """Return the least of all numbers in some registers, or the greatest, in each lane."""
     best = functools.reduce(lambda best, value: better(builder, value, best), held)
@@ -556,8 +562,7 @@ def _extreme(better: Any) -> Any:
         refuse_strided(values)
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            data = pointer(context, builder, signature.args[0], arguments[0], _FLOAT)
-            held = [load(builder, data, ir.Constant(INDEX, _LANES * p), _FLOATS) for p in range(_PIECES)]
+            held = _held(context, builder, signature, arguments)
             best = _of_all(builder, [_splat(builder, arguments[1], _FLOATS), *held], better)
             return builder.extract_element(best, ir.Constant(_WORD, 0))
 
@@ -571,8 +576,7 @@ def _place_of_least(typing: Any, values: Any) -> Any:
     refuse_strided(values)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        data = pointer(context, builder, signature.args[0], arguments[0], _FLOAT)
-        held = [load(builder, data, ir.Constant(INDEX, _LANES * p), _FLOATS) for p in range(_PIECES)]
+        held = _held(context, builder, signature, arguments)
         least = _of_all(builder, held, _lesser)
         return builder.cttz(_mask(builder, held, least), ir.Constant(ir.IntType(1), 0))
 
@@ -584,8 +588,7 @@ def _values_within(typing: Any, values: Any, limit: Any) -> Any:
     refuse_strided(values)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        data = pointer(context, builder, signature.args[0], arguments[0], _FLOAT)
-        held = [load(builder, data, ir.Constant(INDEX, _LANES * p), _FLOATS) for p in range(_PIECES)]
+        held = _held(context, builder, signature, arguments)
         return _mask(builder, held, _splat(builder, arguments[1], _FLOATS))
 
     return types.uint64(values, types.float32), generate
