@@ -34,6 +34,7 @@ from .laws import Bound
 from .objects import Objects
 from .progress import shown
 from .simd.tiles import ROWS, TOGETHER
+from .slabs import SLAB, taken_slab
 from .sorting import Order, Results, distribute, in_order
 from .traversal import BEST_FIRST, DEPTH_FIRST
 from .workers import Memory, Sweeper, Worker
@@ -133,14 +134,13 @@ class Batch:
             measure.scale, measure.margin, index._slack,
         )  # fmt: skip
         self.wholes: npt.NDArray[np.int64] = np.zeros((self.count, WHOLES), np.int64)
-        self.positions: Positions = np.empty(self.count * k, np.int64)
-        self.distances: npt.NDArray[np.float64] = np.empty(self.count * k)
+        self.results = Results(np.empty(self.count * k, np.int64), np.empty(self.count * k))
         self.workers: list[Memory] = []
         self.codes: dict[Any, Callable[..., int]] = {}
 
-    def worker(self, positions: Positions, distances: npt.NDArray[np.float64]) -> Worker:
-        """Return a worker that writes into these buffers."""
-        made = Worker(self, positions, distances)
+    def worker(self, room: int) -> Worker:
+        """Return a worker that has room for so many results."""
+        made = Worker(self, Results(np.empty(room, np.int64), np.empty(room)))
         self.workers.append(made)
         return made
 
@@ -167,19 +167,13 @@ class Batch:
         jobs = threads.jobs(n_jobs) if self.bound.native else 1
         if self.swept is not None:
             self._run_together(jobs, progress, begin, end)
-            return
-        size = max(1, min(_SPAN, -(-(end - begin) // (4 * jobs))))
-
-        def make() -> Worker:
-            if self.kind in BALLS:
-                return Worker(self, np.zeros(1024, np.int64), np.zeros(1024))
-            return Worker(self, self.positions, self.distances)
-
-        spans = spans_of(begin, end, size)
-        parts = self._answered(spans, make, jobs, progress)
-        if parts:
-            self.positions = np.concatenate([part.positions for _, _, part in parts])
-            self.distances = np.concatenate([part.distances for _, _, part in parts])
+        else:
+            size = max(1, min(_SPAN, -(-(end - begin) // (4 * jobs))))
+            own = self.kind in BALLS
+            spans = spans_of(begin, end, size)
+            self._answer(spans, lambda: Worker(self, taken_slab() if own else self.results), jobs, progress)
+        if self.kind in BALLS:
+            self._collect(begin, end, jobs)
 
     def _run_together(self, jobs: int, progress: bool, begin: int, end: int) -> None:
         """Answer the queries of a part, several at a time, in the order of the blocks that they are near."""
@@ -196,30 +190,21 @@ class Batch:
             self.drive(tasks, lambda until: tasks[0]())
             sort_by_homes(asked, asked.home.copy(), np.zeros(len(self.swept.norms) + 2, np.int64), begin)
         spans = shrinking(count, jobs, members)
-        parts = self._answered(spans, lambda: Sweeper(self, asked, members, begin), jobs, progress, members)
-        if parts:  # from the order in which they went to that in which they were asked
-            found = self.wholes[begin:end, FOUND]
-            starts = np.cumsum(found) - found
-            total = int(found.sum())
-            self.positions, self.distances = np.empty(total, np.int64), np.empty(total)
-            for first, last, part in parts:
-                places = asked.place[first:last] - begin
-                distribute(places, found, starts, part, Results(self.positions, self.distances))
+        self._answer(spans, lambda: Sweeper(self, asked, members, begin), jobs, progress, members)
 
-    def _answered(
+    def _answer(
         self,
         spans: list[tuple[int, int]],
         make: Callable[[], Memory],
         jobs: int,
         progress: bool,
         least: int = 1,
-    ) -> list[tuple[int, int, Results]]:
-        """Share out spans of queries among threads; return what each part found, if that is not in place.
+    ) -> None:
+        """Share out spans of queries among threads.
 
         Where the caller takes part, it stops to look up, at first after so few queries as go at `least`.
         """
         waiting = spans[::-1]
-        parts: dict[int, tuple[int, Results]] = {}
         end = spans[-1][1] if spans else 0
 
         def work(until: float = np.inf) -> bool:
@@ -234,8 +219,6 @@ class Batch:
                     waiting.append((first + few, last))
                     last, few = first + few, 2 * few
                 memory.answer(self, first, last)
-                if self.kind in BALLS:
-                    parts[first] = last, memory.taken(self, first, last)
             memory.leave()
             return bool(waiting) and not memory.stopped
 
@@ -245,7 +228,29 @@ class Batch:
         with shown(self.index.key, self.count, progress) as show:
             tick = (lambda: show(reached())) if progress else None
             self.drive([work] * min(jobs, len(spans)), work, tick)
-        return [(first, *parts[first]) for first in sorted(parts)]
+
+    def _collect(self, begin: int, end: int, jobs: int) -> None:
+        """Bring what threads have set aside into the order in which it was asked for."""
+        found = np.ascontiguousarray(self.wholes[begin:end, FOUND])
+        starts, total = np.cumsum(found) - found, int(found.sum())
+        self.results = Results(np.empty(total, np.int64), np.empty(total))
+        waiting = [part for memory in self.workers for part in memory.parts]
+
+        def work(until: float = np.inf) -> bool:
+            while waiting and time.monotonic() < until:
+                try:
+                    numbers, part = waiting.pop()
+                except IndexError:  # another thread was quicker
+                    break
+                if self.kind == RANGE:
+                    in_order(self.whole_order, numbers - begin, found, starts, part, self.results)
+                else:
+                    distribute(numbers - begin, found, starts, part, self.results)
+            return bool(waiting)
+
+        threads.run([work] * min(jobs, 1 + total // SLAB), waiting.clear, None, work)
+        for memory in self.workers:
+            memory.forget()
 
     def go_on(self, worker: Worker, row: int) -> None:
         """Go on with one query, by itself."""
@@ -268,12 +273,6 @@ class Batch:
         """Raise what went wrong while distances were measured, if anything did."""
         if memory.room.fault[0]:
             raise self.bound.complaint(memory.room.fault)
-
-    def arranged(self, found: Positions, positions: Positions, distances: npt.NDArray[np.float64]) -> Results:
-        """Return a copy of what some queries found, in order if that is wanted; what was given is lost."""
-        if self.kind != RANGE:
-            return Results(positions.copy(), distances.copy())
-        return in_order(self.whole_order, np.ascontiguousarray(found), positions, distances)
 
     def _cancel(self) -> None:
         for memory in self.workers:

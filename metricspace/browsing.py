@@ -47,7 +47,7 @@ class Browser:
     def __init__(self, batch: Batch, row: int) -> None:
         self._batch, self._row = batch, row
         self._ids = batch.index._ids
-        self._worker: Worker | None = batch.worker(np.zeros(_PAGE, np.int64), np.zeros(_PAGE))
+        self._worker: Worker | None = batch.worker(_PAGE)
         self._ready: list[tuple[int, Any, float]] = []  # the next object last
         self._reached = 0.0
         self._cutoff = float(batch.radii[row])
@@ -106,9 +106,9 @@ class Browser:
             self.close()  # the search cannot be taken up again
             raise
         found = int(batch.wholes[row, FOUND])
-        positions = worker.positions[:found]
-        ids, distances = self._ids.called(positions).tolist(), worker.distances[:found].tolist()
-        self._ready = list(zip(positions.tolist(), ids, distances))[::-1]
+        positions, distances = worker.results.between(0, found)
+        ids = self._ids.called(positions).tolist()
+        self._ready = list(zip(positions.tolist(), ids, distances.tolist()))[::-1]
 
     def close(self) -> None:
         """End the browse and give its memory back; nothing more comes."""

@@ -20,7 +20,8 @@ class Hits:
     Attributes
     ----------
     ids : array, shape (m, k)
-        The user's ids; −1 (or None, for ids that are strings) where fewer than k exist.
+        The user's ids; −1 (or None, for ids that are strings) where fewer than k exist. Without ids of the
+        user's, the array of positions itself.
     positions : int64, shape (m, k)
         Places in the order of insertion; −1 where fewer than k exist.
     distances : float64, shape (m, k)
@@ -57,7 +58,7 @@ class Balls:
     indptr : int64, shape (m + 1,)
         Query i has the entries ``indptr[i]`` to ``indptr[i + 1]`` of the following three.
     ids, positions : arrays, shape (total,)
-        The user's ids, and places in the order of insertion.
+        The user's ids, and places in the order of insertion: one array where the user gave no ids.
     distances : float64, shape (total,), or None
         None if they were not asked for.
     cost, exact, bounds : arrays, shape (m,)

@@ -72,9 +72,12 @@ class Ids:
         return self._places
 
     def called(self, positions: Positions) -> npt.NDArray[Any]:
-        """Return the ids at these positions; −1 stays −1, or becomes None among strings."""
+        """Return the ids at these positions; −1 stays −1, or becomes None among strings.
+
+        Where objects are called by their positions, what is given is returned.
+        """
         if self.names is None:
-            return positions.copy()
+            return positions
         named = self.names[np.maximum(positions, 0)]
         named[positions < 0] = None if self.names.dtype == object else -1
         return named

@@ -209,7 +209,7 @@ class Searchable:
         batch = Batch(self, asked, KNN, fewer, radius, skips=skips, **settings)
         batch.run(n_jobs, progress)
         shape = (batch.count, batch.k)
-        positions, distances = batch.positions.reshape(shape), batch.distances.reshape(shape)
+        positions, distances = (each.reshape(shape) for each in batch.results)
         if batch.k < k:
             missing = (0, 0), (0, k - batch.k)
             positions = np.pad(positions, missing, constant_values=-1)
@@ -259,9 +259,9 @@ class Searchable:
         """Return what a range found for the queries of the part that was run."""
         return Balls(
             np.concatenate([[0], np.cumsum(batch.wholes[part, FOUND])]),
-            self._ids.called(batch.positions),
-            batch.positions,
-            batch.distances if distances else None,
+            self._ids.called(batch.results.positions),
+            batch.results.positions,
+            batch.results.distances if distances else None,
             **batch.costs(part),
         )
 

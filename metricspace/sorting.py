@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from .ids import Positions
 from .kernels import Array, kernel
@@ -30,70 +29,87 @@ class Results(NamedTuple):
     positions: Array
     distances: Array
 
+    def between(self, start: int, stop: int) -> Results:
+        """Return those from one place to another."""
+        return Results(self.positions[start:stop], self.distances[start:stop])
+
 
 def in_order(
-    whole: Order | None, found: Positions, positions: Positions, distances: npt.NDArray[np.float64]
-) -> Results:
-    """Return the results of queries, each query's by (distance, position); what was given is lost.
+    whole: Order | None, places: Positions, found: Positions, starts: Positions, given: Results, to: Results
+) -> None:
+    """Write the results of some queries, each query's by (distance, position); what was given is lost.
 
     Parameters
     ----------
     whole : Order, optional
         That of whole distances.
-    found : int64, shape (m,)
-        How many results each query has.
-    positions, distances : arrays, shape (total,)
-        Those of the first query, then those of the next.
+    places : int64, shape (p,)
+        Whose results were given, one query's after the other's.
+    found, starts : int64, shape (m,)
+        How many results each of all queries has, and where they are written to.
+    given, to : Results
     """
-    taken = Results(np.empty_like(positions), np.empty_like(distances))
     if whole is None:
-        ends = np.empty(found.max(initial=0) + 1, np.int64)
-        _sort_each(found, ends, Results(positions, distances), taken)
+        ends = np.empty(found[places].max(initial=0) + 1, np.int64)
+        _sort_each(places, found, starts, ends, given, to)
     else:
-        _sort_whole(whole, found, positions, distances, np.empty(1 << _DIGIT, np.int64), *taken)
-    return taken
+        _sort_whole(whole, places, found, starts, given, np.empty(1 << _DIGIT, np.int64), to)
 
 
 @kernel
-def _sort_each(found: Array, ends: Array, given: Results, to: Results) -> None:
+def distribute(places: Array, found: Array, starts: Array, given: Results, to: Results) -> None:
+    """Write the results of some queries, as `in_order` does, but in the order in which they are."""
+    i = 0
+    for query in places:
+        for k in range(found[query]):
+            put(to, starts[query] + k, given.positions[i + k], given.distances[i + k])
+        i += found[query]
+
+
+@kernel
+def _sort_each(places: Array, found: Array, starts: Array, ends: Array, given: Results, to: Results) -> None:
     """Sort the results of each query: spread by distance they nearly are, else they are merged."""
-    start = 0
-    for count in found:
-        stop = start + count
-        if _spread(start, stop, ends, given, to):
-            _insert(to, start, stop)
+    i = 0
+    for query in places:
+        count = found[query]
+        stop, start, end = i + count, starts[query], starts[query] + count
+        own = Results(given.positions[i:stop], given.distances[i:stop])
+        ordered = Results(to.positions[start:end], to.distances[start:end])
+        if _spread(own, ends, ordered):
+            _insert(ordered, 0, count)
         else:
-            _merge(start, stop, given, to)
-        start = stop
+            _merge(own, ordered)
+        i = stop
 
 
 @kernel
-def _spread(start: int, stop: int, ends: Array, given: Results, to: Results) -> bool:
+def _spread(given: Results, ends: Array, to: Results) -> bool:
     """Copy results into as many parts of their distances' range as there are, if no part is crowded."""
-    low = high = given.distances[start] if start < stop else 0.0
-    for i in range(start, stop):
-        d = given.distances[i]
+    count = given.distances.shape[0]
+    low = high = given.distances[0] if count > 0 else 0.0
+    for d in given.distances:
         low, high = min(low, d), max(high, d)
     if not low < high:
         return False
-    scale = (stop - start - 1) / (high - low)
+    scale = (count - 1) / (high - low)
     if not scale < np.inf:
         return False
-    ends[: stop - start] = 0
-    for i in range(start, stop):
-        ends[np.int64((given.distances[i] - low) * scale)] += 1
+    ends[:count] = 0
+    for d in given.distances:
+        ends[np.int64((d - low) * scale)] += 1
     most: Any = 0
-    total: Any = start
-    for k in range(stop - start):
+    total: Any = 0
+    for k in range(count):
         most = max(most, ends[k])
         total += ends[k]
         ends[k] = total
     if most > _CROWD:
         return False
-    for i in range(stop - 1, start - 1, -1):
-        part = np.int64((given.distances[i] - low) * scale)
-        ends[part] -= 1
-        put(to, ends[part], given.positions[i], given.distances[i])
+    for i in range(count - 1, -1, -1):
+        d = given.distances[i]
+        place = np.int64((d - low) * scale)
+        ends[place] -= 1
+        put(to, ends[place], given.positions[i], d)
     return True
 
 
@@ -109,15 +125,16 @@ def _insert(held: Results, start: int, stop: int) -> None:
 
 
 @kernel
-def _merge(start: int, stop: int, given: Results, to: Results) -> None:
+def _merge(given: Results, to: Results) -> None:
     """Sort runs by insertion, and merge them by twos."""
-    for run in range(start, stop, _RUN):
-        _insert(given, run, min(run + _RUN, stop))
+    count = given.distances.shape[0]
+    for run in range(0, count, _RUN):
+        _insert(given, run, min(run + _RUN, count))
     held, free, width = given, to, _RUN
-    while width < stop - start:
-        for left in range(start, stop, 2 * width):
-            i, right = left, min(left + width, stop)
-            j, end = right, min(right + width, stop)
+    while width < count:
+        for left in range(0, count, 2 * width):
+            i, right = left, min(left + width, count)
+            j, end = right, min(right + width, count)
             for k in range(left, end):
                 if j == end or (
                     i < right
@@ -129,18 +146,8 @@ def _merge(start: int, stop: int, given: Results, to: Results) -> None:
                     put(free, k, held.positions[j], held.distances[j])
                     j += 1
         held, free, width = free, held, 2 * width
-    for i in range(start, stop):
+    for i in range(count):
         put(to, i, held.positions[i], held.distances[i])
-
-
-@kernel
-def distribute(places: Array, found: Array, starts: Array, given: Results, to: Results) -> None:
-    """Write the results of some queries, which follow one another, to where those of each query begin."""
-    i = 0
-    for query in places:
-        for k in range(found[query]):
-            put(to, starts[query] + k, given.positions[i + k], given.distances[i + k])
-        i += found[query]
 
 
 @kernel
@@ -170,21 +177,15 @@ class Order(NamedTuple):
 
 @kernel
 def _sort_whole(
-    order: Order,
-    found: Array,
-    positions: Array,
-    distances: Array,
-    counts: Array,
-    to_positions: Array,
-    to_distances: Array,
+    order: Order, places: Array, found: Array, starts: Array, given: Results, counts: Array, to: Results
 ) -> None:
     """Sort keys digit by digit, from the last."""
-    keys, others = positions, distances.view(np.int64)
+    keys, others = given.positions, given.distances.view(np.int64)
     i = 0
-    for query in range(found.shape[0]):
-        for _ in range(found[query]):
-            whole = (query << order.distance) | np.int64(distances[i])
-            keys[i] = (whole << order.position) | positions[i]
+    for own in range(places.shape[0]):
+        for _ in range(found[places[own]]):
+            whole = (own << order.distance) | np.int64(given.distances[i])
+            keys[i] = (whole << order.position) | keys[i]
             i += 1
     for shift in range(0, order.query + order.distance + order.position, _DIGIT):
         counts[:] = 0
@@ -201,6 +202,9 @@ def _sort_whole(
             counts[digit] += 1
         keys, others = others, keys
     position, distance = (1 << order.position) - 1, (1 << order.distance) - 1
-    for j in range(keys.shape[0]):
-        to_positions[j] = keys[j] & position
-        to_distances[j] = np.float64((keys[j] >> order.position) & distance)
+    i = 0
+    for query in places:
+        for k in range(found[query]):
+            d = np.float64((keys[i] >> order.position) & distance)
+            put(to, starts[query] + k, keys[i] & position, d)
+            i += 1

@@ -60,7 +60,7 @@ class Standing:
         self.sweeper.answer(batch, 0, 1)
         batch.complain(self.sweeper)
         shape = (1, batch.k)
-        positions, distances = batch.positions.reshape(shape).copy(), batch.distances.reshape(shape).copy()
+        positions, distances = (each.reshape(shape).copy() for each in batch.results)
         return Hits(index._ids.called(positions), positions, distances, **batch.costs())
 
 

@@ -69,6 +69,7 @@ from .traversal import DONE, MORE_RESULTS, STOPPED
 from .tray import (
     ALL,
     CROWDED,
+    FULL,
     LEAST_FIRST,
     LISTED,
     MOST_FIRST,
@@ -542,23 +543,28 @@ def answer_groups(tree: Any, space: Any, queries: Any, asked: Asked, room: Room,
             return STOPPED
         first = span[0]
         count = min(tray.head.shape[0], span[1] - first)
-        begin_group(tree, asked, first, count, ask, tray)
-        if tree.whole:
-            look_ahead(tree, space, asked, first + count, min(first + 2 * count, span[1]), ask.blank.order)
-        more = True
+        more = tray.sizes[FULL] == 0
+        if more:
+            begin_group(tree, asked, first, count, ask, tray)
+            if tree.whole:
+                following = min(first + 2 * count, span[1])
+                look_ahead(tree, space, asked, first + count, following, ask.blank.order)
         while more:
             blocks = next_blocks(tree, asked, first, count, ask.k, tray)
             more, home = blocks > 0, tray.sizes[TURN] >> 40 < count
-            for i in range(max(blocks, 1)):
-                if more:
-                    visit(tree, space, tray.blocks[i], tray.needed[i], home, asked, first, ask, tray)
-                if tray.sizes[WAIT] >= WAITING or not more or (home and i == blocks - 1):
+            for i in range(blocks):
+                visit(tree, space, tray.blocks[i], tray.needed[i], home, asked, first, ask, tray)
+                if tray.sizes[WAIT] >= WAITING or (home and i == blocks - 1):
                     refine(tree, space, queries, asked, first, room, ask, tray)
-                if tray.sizes[POOLED] > enough or not more:
-                    if balls and more:
+                if tray.sizes[POOLED] > enough:
+                    if balls:
                         tray.sizes[CROWDED] = 1
-                    if balls and (more or used[0] + tray.sizes[POOLED] > ask.positions.shape[0]):
-                        return MORE_RESULTS  # the group begins anew, with more room
-                    gather(tree, space, queries, asked, first, count, used, room, ask, tray, not more)
+                        return MORE_RESULTS  # the group begins anew, with a larger pool
+                    gather(tree, space, queries, asked, first, count, used, room, ask, tray, False)
+        refine(tree, space, queries, asked, first, room, ask, tray)
+        tray.sizes[FULL] = balls and used[0] + tray.sizes[POOLED] > ask.positions.shape[0]
+        if tray.sizes[FULL] != 0:
+            return MORE_RESULTS  # the group goes on from here
+        gather(tree, space, queries, asked, first, count, used, room, ask, tray, True)
         span[0] = first + count
     return DONE if room.fault[0] == 0 else STOPPED

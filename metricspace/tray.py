@@ -19,8 +19,8 @@ WAITING = 64  # objects that wait until they are measured
 LEAST_FIRST, MOST_FIRST = 128, 512
 ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
-# Tray.sizes
-WAIT, POOLED, NODES, TURN, CROWDED, STOP, LISTED = range(7)
+# Tray.sizes; of a group, and others
+WAIT, POOLED, NODES, TURN, CROWDED, FULL, STOP, LISTED = range(8)
 
 
 class Tray(NamedTuple):
@@ -99,7 +99,7 @@ def make_tray(members: int, k: int, pool: int, nodes: int) -> Tray:
         keys=np.zeros(nodes),
         nodes=np.zeros(nodes, np.int64),
         whose=np.zeros(nodes, np.uint64),
-        sizes=np.zeros(7, np.int64),
+        sizes=np.zeros(8, np.int64),
     )
 
 
@@ -113,7 +113,7 @@ def taken_tray(members: int, k: int) -> Tray:
         tray = _idle[members, k].pop()
     except (KeyError, IndexError):
         return make_tray(members, k, 2 * members * (k + 512), 8 * ROWS)
-    tray.sizes[STOP] = 0
+    tray.sizes[FULL] = tray.sizes[STOP] = 0
     return tray
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-from .answer import BALLS, BROWSE, FOUND, KNN, REALS
+from .answer import BALLS, BROWSE, FOUND, REALS
 from .coding import Asked
 from .ids import Positions
+from .slabs import give_back_slab, taken_slab
 from .sorting import Results
-from .space import Room
 from .together import Question, sweep
 from .traversal import MORE_FRONTIER, MORE_RESULTS, ORDER, SIZE, STOP, STOPPED, Desk, enlarged, search
 from .tray import CROWDED, give_back, larger, taken_tray
@@ -26,16 +25,29 @@ class Memory:
     """What one thread has to itself, enlarged whenever a kernel asks for more.
 
     Not the batch, which keeps it: a circle would hold all results until garbage is collected.
+
+    Attributes
+    ----------
+    room : space.Room
+        What distances are measured with.
+    results : Results
+        Where results are written to.
+    used : int64, shape (1,)
+        How many of these places are taken.
+    parts : list
+        What was set aside: some queries, and their results, one query's after the other's.
+    stopped : bool
+        Whether the search came to an end before its time.
     """
 
-    room: Room
-    positions: Positions
-    distances: npt.NDArray[np.float64]
     stopped = False
 
-    def __init__(self, batch: Batch, positions: Positions, distances: npt.NDArray[np.float64]) -> None:
-        self.room, self.positions, self.distances = batch.bound.room(), positions, distances
+    def __init__(self, batch: Batch, results: Results) -> None:
+        self.room, self.results = batch.bound.room(), results
         self.used = np.zeros(1, np.int64)
+        self.parts: list[tuple[Positions, Results]] = []
+        self._full: list[Results] = []
+        self._begun = self._aside = 0  # from which query and which place on nothing was set aside
 
     def answer(self, batch: Batch, first: int, last: int) -> None:
         """Answer some queries of the batch, in the order in which they go."""
@@ -48,46 +60,65 @@ class Memory:
     def leave(self) -> None:
         """Give back what others can use."""
 
-    def more_results(self) -> None:
-        """Have room for twice as many."""
-        self.positions = np.concatenate([self.positions, np.empty_like(self.positions)])
-        self.distances = np.concatenate([self.distances, np.empty_like(self.distances)])
+    def set_aside(self, reached: int) -> None:
+        """Set aside what the queries up to one, which are answered, have found."""
+        used = int(self.used[0])
+        if reached > self._begun:
+            found = self.results.between(self._aside, used)
+            self.parts.append((self._numbers(self._begun, reached), found))
+        self._begun, self._aside = reached, used
 
-    def taken(self, batch: Batch, first: int, last: int) -> Results:
-        """Return a copy of what the queries from one place to another, the last span, found."""
-        found = batch.wholes[self._numbers(first, last), FOUND]
-        return batch.arranged(found, self.positions[: self.used[0]], self.distances[: self.used[0]])
+    def more_results(self, reached: int, found: int = 0) -> None:
+        """Have room for what the queries from one on find, the first of which has found some already."""
+        self.set_aside(reached)
+        old, used = self.results, self._aside
+        # Places of their own may be enough, and twice as many are if that was tried.
+        self.results = taken_slab(0 if used else 2 * len(old.positions))
+        for new, held in zip(self.results, old.between(used, used + found)):
+            new[:found] = held
+        self.used[0] = self._aside = 0
+        self._full.append(old)
 
-    def _numbers(self, first: int, last: int) -> Any:
+    def forget(self) -> None:
+        """Forget what was set aside, and give back its memory."""
+        for slab in (*self._full, self.results):
+            give_back_slab(slab)
+        self.parts, self._full = [], []
+
+    def _numbers(self, first: int, last: int) -> Positions:
         """Return which queries go from one place to another."""
-        return slice(first, last)
+        return np.arange(first, last)
 
 
 class Worker(Memory):
     """One thread's memory for queries that go by themselves."""
 
-    def __init__(self, batch: Batch, positions: Positions, distances: npt.NDArray[np.float64]) -> None:
-        super().__init__(batch, positions, distances)
+    def __init__(self, batch: Batch, results: Results) -> None:
+        super().__init__(batch, results)
         self.desk: Desk = batch.index._desk()
         self.desk.wholes[ORDER] = batch.order
         self.reals = np.zeros(REALS)
 
     def answer(self, batch: Batch, first: int, last: int) -> None:
         span = np.array([first, last])
-        self.used[0] = 0 if batch.kind in (*BALLS, BROWSE) else first * batch.k
+        self._begun = first
+        if batch.kind not in BALLS:
+            self.used[0] = 0 if batch.kind == BROWSE else first * batch.k
         while True:
             status = batch.call(
                 search, batch.index._tree, batch.bound.space, batch.bound.queries, self.room, self.desk,
-                batch.blank, batch.radii, batch.masks, batch.skips, batch.afters, self.positions,
-                self.distances, self.reals, batch.wholes, batch.k, span, self.used,
+                batch.blank, batch.radii, batch.masks, batch.skips, batch.afters, *self.results,
+                self.reals, batch.wholes, batch.k, span, self.used,
             )  # fmt: skip
             if status == MORE_FRONTIER:
                 self.desk = enlarged(self.desk)
             elif status == MORE_RESULTS:
-                self.more_results()
+                self.more_results(span[0], batch.wholes[span[0], FOUND])
             else:
-                self.stopped = status == STOPPED
-                return
+                break
+        self.stopped = status == STOPPED
+        if batch.kind in BALLS:
+            self.set_aside(span[0])
 
     def cancel(self) -> None:
         self.desk.wholes[STOP] = 1
@@ -101,13 +132,7 @@ class Sweeper(Memory):
     """One thread's memory for queries that go together."""
 
     def __init__(self, batch: Batch, asked: Asked, members: int, offset: int) -> None:
-        nothing = 1024 * members if batch.kind in BALLS else 0
-        own = batch.kind == KNN
-        super().__init__(
-            batch,
-            batch.positions if own else np.zeros(nothing, np.int64),
-            batch.distances if own else np.zeros(nothing),
-        )
+        super().__init__(batch, taken_slab() if batch.kind in BALLS else batch.results)
         self.asked, self.offset = asked, offset
         self.tray = taken_tray(members, batch.k)
         self._lent, self._left = threading.Lock(), False
@@ -115,23 +140,25 @@ class Sweeper(Memory):
     def answer(self, batch: Batch, first: int, last: int) -> None:
         bound = batch.bound
         span = np.array([first, last])
-        self.used[0] = 0
+        self._begun = first
         while True:
             ask = Question(
-                batch.blank, batch.radii, batch.skips, batch.afters, self.positions, self.distances,
-                batch.wholes, batch.k, self.offset,
+                batch.blank, batch.radii, batch.skips, batch.afters, *self.results, batch.wholes, batch.k,
+                self.offset,
             )  # fmt: skip
             status = batch.call(
                 sweep, batch.swept, bound.space, bound.queries, self.asked, self.room, ask, span, self.used,
                 self.tray,
             )  # fmt: skip
             if status != MORE_RESULTS:
-                self.stopped = status == STOPPED
-                return
+                break
             if self.tray.sizes[CROWDED]:
                 self.tray = larger(self.tray)
             else:
-                self.more_results()
+                self.more_results(span[0])
+        self.stopped = status == STOPPED
+        if batch.kind in BALLS:
+            self.set_aside(span[0])
 
     def cancel(self) -> None:
         with self._lent:
@@ -143,5 +170,5 @@ class Sweeper(Memory):
             self._left = True
             give_back(self.tray)
 
-    def _numbers(self, first: int, last: int) -> Any:
+    def _numbers(self, first: int, last: int) -> Positions:
         return self.asked.place[first:last]

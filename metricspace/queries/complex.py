@@ -332,7 +332,7 @@ class Known:
                 batch.masks = np.zeros((1, objects), np.uint8)
                 batch.masks[0, due] = 1
             batch.run(1, False)
-            slots, distances = self.index._slots[batch.positions], batch.distances
+            slots, distances = self.index._slots[batch.results.positions], batch.results.distances
             self.searched += batch.wholes[0]
         self._learn(row, slots, distances, self.open[row] & ~self.due[row])
 

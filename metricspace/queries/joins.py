@@ -172,8 +172,8 @@ def near(
     """Return for each pair the number of its query, and (position in the index, unset, distance)."""
     batch = Batch(index, asked, PAIRS, 0, radius, afters=afters)
     batch.run(n_jobs, False)
-    rows = np.repeat(np.arange(batch.count), batch.wholes[:, FOUND])
-    return rows, Found(batch.positions, batch.positions, batch.distances, int(batch.wholes[:, COST].sum()))
+    rows, (positions, distances) = np.repeat(np.arange(batch.count), batch.wholes[:, FOUND]), batch.results
+    return rows, Found(positions, positions, distances, int(batch.wholes[:, COST].sum()))
 
 
 def join_parts(

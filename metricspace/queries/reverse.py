@@ -74,7 +74,7 @@ def having(index: Searchable, slots: Positions) -> tuple[Positions, int]:
     k = len(index._reaches.objects)
     batch = known(index, index._objects.take(slots), k, slots)
     batch.run(None, False)
-    return np.unique(index._slots[batch.positions]), int(batch.wholes[:, COST].sum())
+    return np.unique(index._slots[batch.results.positions]), int(batch.wholes[:, COST].sum())
 
 
 def known(index: Searchable, asked: Objects, k: int, own: Positions | None) -> Batch:
@@ -102,7 +102,7 @@ class Candidates:
     def __init__(self, index: Searchable, asked: Objects, k: int, own: Positions | None) -> None:
         self.cost = self.bounds = 0
         everything = self._ran(Batch(index, asked, RANGE, 0, np.inf, skips=own))
-        self.positions, self.distances = everything.positions, everything.distances
+        self.positions, self.distances = everything.results
         self.slots = index._slots[self.positions]
         if index.metric.laws.triangle and k < index.n_objects:
             kept = self._not_discarded(index, k)
@@ -136,7 +136,7 @@ class Candidates:
                 continue
             left[centre] = False
             reaches[self.slots] = np.where(
-                left, np.nextafter(least - near.distances[k - 1], -np.inf), -np.inf
+                left, np.nextafter(least - near.results.distances[k - 1], -np.inf), -np.inf
             )
             discarded = self._ran(
                 Batch(
@@ -144,9 +144,9 @@ class Candidates:
                     reaches=reaches, node_reaches=anatomy.greatest_below(reaches),
                 )
             )  # fmt: skip
-            left[np.isin(self.positions, discarded.positions)] = False
+            left[np.isin(self.positions, discarded.results.positions)] = False
             # Verifying one object costs about as much as finding what is near the centre.
-            if len(discarded.positions) * near.wholes[0, COST] >= discarded.wholes[0, COST]:
+            if len(discarded.results.positions) * near.wholes[0, COST] >= discarded.wholes[0, COST]:
                 patience = _PATIENCE
         return left
 

@@ -92,7 +92,7 @@ class Sieve:
         self.begun = True
         self.price = self.price or self.cost
         found = slice(before, self._batch.wholes[self.row, FOUND])
-        return self._batch.index._slots[worker.positions[found]], worker.distances[found]
+        return self._batch.index._slots[worker.results.positions[found]], worker.results.distances[found]
 
     def left(self) -> Mask:
         """Return which objects are neither measured, nor out of reach, nor withdrawn."""
@@ -134,7 +134,7 @@ class Sieve:
 
     @functools.cached_property
     def _worker(self) -> Worker:
-        return self._batch.worker(np.zeros(1024, np.int64), np.zeros(1024))
+        return self._batch.worker(1024)
 
 
 def _slots(pool: Positions) -> Positions:
