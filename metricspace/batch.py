@@ -34,6 +34,7 @@ from .laws import Bound
 from .objects import Objects
 from .progress import shown
 from .simd.tiles import ROWS, TOGETHER
+from .simd.vectors import aligned
 from .slabs import SLAB, taken_slab
 from .sorting import Order, Results, distribute, in_order
 from .traversal import BEST_FIRST, DEPTH_FIRST
@@ -180,15 +181,17 @@ class Batch:
         count = end - begin
         few = max(MOST_KEPT // max(self.k, 1), TOGETHER)  # so that their neighbours fit in memory
         members = even(count, max(min(self.swept.together, count, few), 1))
-        asked = blank_asked(self.swept, self.index._vectors(self.bound.asked)[begin:end], begin)
+        asked = blank_asked(self.swept, self.index._vectors(self.bound.asked)[begin:end], begin, self.k)
         if count > members:  # in the order of their homes
             seek = functools.partial(self.call, find_homes, self.swept, asked)
             work = count * (asked.rows.shape[1] * asked.turned.shape[1] + _SOUGHT)
             shares = spans_of(0, count, count if jobs == 1 or work <= _LITTLE else -(-count // jobs))
-            bounds = [np.empty(ROWS, np.float32) for _ in shares]
-            tasks = [functools.partial(seek, *share, own) for share, own in zip(shares, bounds)]
+            # Each thread writes to cache lines of its own.
+            size = max(ROWS, asked.homes.shape[1])
+            scratch = [aligned((2, size), np.float32) for _ in shares]
+            tasks = [functools.partial(seek, *share, *own) for share, own in zip(shares, scratch)]
             self.drive(tasks, lambda until: tasks[0]())
-            sort_by_homes(asked, asked.home.copy(), np.zeros(len(self.swept.norms) + 2, np.int64), begin)
+            sort_by_homes(asked, asked.homes.copy(), np.zeros(len(self.swept.norms) + 2, np.int64), begin)
         spans = shrinking(count, jobs, members)
         self._answer(spans, lambda: Sweeper(self, asked, members, begin), jobs, progress, members)
 

@@ -41,6 +41,8 @@ Reals = npt.NDArray[np.float64]
 CHUNK = 1 << 21  # numbers that are turned at once
 UNKNOWN = -2
 FEW = 4  # up to so many coordinates, rows are compared by differences, in float32
+# Objects about home that give the first threshold: the more, the longer rows are; in few dimensions, few do.
+_LEAST_FIRST, _MOST_FIRST = 256, 512
 _MOST_SUBTRACTED = 128
 _LARGEST_HALF = 32_000.0  # length of a row of codes of 16 bits: products stay in 32
 _FAR = 1e6  # queries beyond so many times the reach of the data are as good as infinitely far
@@ -105,7 +107,9 @@ class Asked(NamedTuple):
     """Queries in the order in which they go, and as boxes and codes see them; there is room for more."""
 
     place: Array  # which query each is
-    home: Array  # the block nearest to it; −1 if the structure knows none, UNKNOWN before it is looked for
+    homes: (
+        Array  # blocks nearest to it; −1 if the structure knows no more, UNKNOWN before they are looked for
+    )
     given: Array  # queries as they were asked
     rows: Array  # float32: these, centred
     turned: Array  # and in all coordinates, in blocks of 64
@@ -122,13 +126,31 @@ class Asked(NamedTuple):
 
 
 @generic
-def home_of(tree: Any, at: Array, bounds: Array) -> Any:
-    """Return the block nearest to a query, −1 if the structure knows none; ``bounds`` is scratch."""
+def write_homes(tree: Any, at: Array, homes: Array, apart: Array, bounds: Array) -> Any:
+    """Write the blocks nearest to a query, the nearest first, and −1 where the structure knows no more.
+
+    ``apart``, of as many places, and ``bounds``, of 64, are scratch.
+    """
 
 
-@home_of.of(object)
-def _(tree: Any, at: Array, bounds: Array) -> int:
-    return -1
+@write_homes.of(object)
+def _(tree: Any, at: Array, homes: Array, apart: Array, bounds: Array) -> None:
+    homes[:] = -1
+
+
+def homes_wanted(tree: Any, k: int) -> int:
+    """Return how many blocks about each query are looked at first, to find its k nearest."""
+    if k == 0:
+        return 1  # to go beside others that are near the same
+    rows = k + ROWS // 4
+    if tree.coded > FEW:
+        rows = max(min(max(_LEAST_FIRST, 2 * tree.coded), _MOST_FIRST), k + ROWS)
+    return max(min(-(-rows // ROWS), len(tree.norms)), 1)
+
+
+def most_homes(k: int) -> int:
+    """Return how many that are at most, whatever is searched."""
+    return max(_MOST_FIRST, k + 2 * ROWS) // ROWS
 
 
 # --- codes of rows -----------------------------------------------------------------------------------
@@ -286,11 +308,11 @@ def turn(tree: Any, asked: Asked, first: int, last: int) -> None:
 
 
 @kernel
-def find_homes(tree: Any, asked: Asked, first: int, last: int, bounds: Array) -> None:
-    """Write the coordinates of some queries, and the block nearest to each."""
+def find_homes(tree: Any, asked: Asked, first: int, last: int, apart: Array, bounds: Array) -> None:
+    """Write the coordinates of some queries, and the blocks nearest to each."""
     turn(tree, asked, first, last)
     for i in range(first, last):
-        asked.home[i] = home_of(tree, asked.turned[i], bounds)
+        write_homes(tree, asked.turned[i], asked.homes[i], apart, bounds)
 
 
 @kernel
@@ -299,28 +321,31 @@ def sort_by_homes(asked: Asked, homes: Array, starts: Array, offset: int) -> Non
 
     ``starts`` has two places more than there are blocks, all 0.
     """
-    for home in homes:  # −1 is the first
-        starts[home + 2] += 1
+    for i in range(homes.shape[0]):  # −1 is the first
+        starts[homes[i, 0] + 2] += 1
     for block in range(1, starts.shape[0]):
         starts[block] += starts[block - 1]
     for i in range(homes.shape[0]):
-        place = starts[homes[i] + 1]
-        starts[homes[i] + 1] += 1
-        asked.home[place], asked.place[place] = homes[i], offset + i
+        place = starts[homes[i, 0] + 1]
+        starts[homes[i, 0] + 1] += 1
+        asked.place[place] = offset + i
+        for k in range(homes.shape[1]):
+            asked.homes[place, k] = homes[i, k]
 
 
 @kernel
-def encode_queries(tree: Any, asked: Asked, offset: int, first: int, last: int, bounds: Array) -> None:
+def encode_queries(tree: Any, asked: Asked, offset: int, first: int, last: int, apart: Array,
+                   bounds: Array) -> None:  # fmt: skip
     """Write the codes of some queries, which were asked as so many more than they are rows of `asked`."""
     for j in range(first, last):
         i = asked.place[j] - offset
-        if asked.home[j] == UNKNOWN:  # then none has changed places
-            find_homes(tree, asked, i, i + 1, bounds)
+        if asked.homes[j, 0] == UNKNOWN:  # then none has changed places
+            find_homes(tree, asked, i, i + 1, apart, bounds)
         encode_query(tree, asked.rows[i], asked.turned[i], j, asked)
 
 
-def blank_asked(tree: Any, rows: npt.NDArray[Any], offset: int = 0) -> Asked:
-    """Return queries, in the order of rows, that are still to be turned and encoded."""
+def blank_asked(tree: Any, rows: npt.NDArray[Any], offset: int = 0, k: int = 0) -> Asked:
+    """Return queries, in the order of rows, that are still to be turned and encoded, and seek so many."""
     count = len(rows)
     centred = np.empty(rows.shape, np.float32)
     width = ROWS * len(tree.axes)
@@ -328,12 +353,12 @@ def blank_asked(tree: Any, rows: npt.NDArray[Any], offset: int = 0) -> Asked:
     padded = count + MOST
     kind = np.dtype(np.int8) if tree.codes.dtype == np.uint8 else tree.codes.dtype
     sums = np.float32 if kind == np.float32 else np.int32
-    home = np.empty(count, np.int64)
-    home.fill(UNKNOWN)
+    homes = np.empty((count, homes_wanted(tree, k)), np.int64)
+    homes.fill(UNKNOWN)
     reals, floats = np.zeros((5, padded)), np.zeros((2, padded), np.float32)
     return Asked(
         place=np.arange(offset, offset + count),
-        home=home,
+        homes=homes,
         given=rows,
         rows=centred,
         turned=turned,

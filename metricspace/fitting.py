@@ -150,33 +150,40 @@ def select_rows(keys: Array, order: Array, axis: int, start: int, stop: int, mid
             return
 
 
-def nested(least: Any, most: Any) -> tuple[Any, int, Any, Any]:
+def nested(least: Any, most: Any, means: Any) -> tuple[Any, int, Any, Any]:
     """Return where children begin, the first node above blocks, and the boxes and centres of all children."""
     levels, width = [], least.shape[1]
     below = len(least)
     while True:
         nodes = -(-below // ROWS)
-        padded = np.full((2, nodes * ROWS, width), np.float32(NOWHERE))
-        padded[0, :below], padded[1, :below] = least, most
-        boxes = padded.reshape(2, nodes, ROWS, width).transpose(1, 3, 0, 2)
-        levels.append((below, np.ascontiguousarray(boxes)))
+        padded = np.full((3, nodes * ROWS, width), np.float32(NOWHERE))
+        padded[:, :below] = least, most, means
+        levels.append((below, padded.reshape(3, nodes, ROWS, width).transpose(1, 3, 0, 2)))
         if nodes == 1:
             break
         edges = np.arange(0, below, ROWS)
         least, most = np.minimum.reduceat(least, edges), np.maximum.reduceat(most, edges)
+        means = means_of(means, edges)
         below = nodes
     levels.reverse()
     shapes = [held for _, held in levels]
-    boxes = aligned((sum(map(len, shapes)), *shapes[0].shape[1:]), np.float32)
-    np.concatenate(shapes, out=boxes)
+    nodes = sum(map(len, shapes))
+    boxes = aligned((nodes, width, 2, ROWS), np.float32)
+    centres = aligned((nodes, width, ROWS, 1), np.float32)
+    np.concatenate([held[:, :, :2] for held in shapes], out=boxes)
+    np.concatenate([held[:, :, 2] for held in shapes], out=centres[..., 0])
     first, number = [], 1
     for below, _ in levels:
         first.append(np.arange(number, number + below, ROWS))
         number += below
     lowest_inner = len(boxes) - len(levels[-1][1])
-    centres = aligned((*boxes[:, :, 0].shape, 1), np.float32)
-    centres[..., 0] = boxes[:, :, 0] / 2 + boxes[:, :, 1] / 2
     return np.concatenate([*first, [number]]), lowest_inner, boxes, centres
+
+
+def means_of(rows: Any, edges: Positions) -> npt.NDArray[np.float32]:
+    """Return the means of rows from each edge to the next, in float32."""
+    counts = np.diff(edges, append=len(rows))
+    return (np.add.reduceat(rows, edges, dtype=np.float64) / counts[:, None]).astype(np.float32)
 
 
 # --- the choice --------------------------------------------------------------------------------------
@@ -435,10 +442,10 @@ def bytes_coded(metric: OnRows, count: int, width: int) -> int:
     return count * (each * (width + 4) + second + 4)
 
 
-def boxes_of(plane: Plane, rows: npt.NDArray[Any], order: Positions) -> tuple[Array, Array]:
-    """Return the boxes of blocks of rows, rounded outward to float32."""
+def boxes_of(plane: Plane, rows: npt.NDArray[Any], order: Positions) -> tuple[Array, Array, Array]:
+    """Return the boxes of blocks of rows, rounded outward to float32, and the means of these."""
     blocks, axes = -(-len(rows) // ROWS), np.ascontiguousarray(plane.axes[:, : plane.boxed])
-    least, most = np.empty((2, blocks, plane.boxed), np.float32)
+    least, most, means = np.empty((3, blocks, plane.boxed), np.float32)
     for part in chunks(len(rows), rows.shape[1]):
         here = np.empty(rows[part].shape)
         centre(rows[order[part]], plane.mean, plane.scale, here)
@@ -447,7 +454,8 @@ def boxes_of(plane: Plane, rows: npt.NDArray[Any], order: Positions) -> tuple[Ar
         span = slice(part.start // ROWS, part.start // ROWS + len(edges))
         least[span] = np.nextafter(np.minimum.reduceat(found, edges), np.float32(-np.inf))
         most[span] = np.nextafter(np.maximum.reduceat(found, edges), np.float32(np.inf))
-    return least, most
+        means[span] = means_of(found, edges)
+    return least, most, means
 
 
 def blocks_left(plane: Plane, asked: Reals, radii: Reals, least: Array, most: Array) -> float:

@@ -43,7 +43,7 @@ class Standing:
         # The index keeps this, and a circle would keep the index until garbage is collected.
         self.batch = Batch(weakref.proxy(index), asked, KNN, k, np.inf)
         self.given = index._vectors(asked)
-        self.asked = blank_asked(self.batch.swept, self.given)
+        self.asked = blank_asked(self.batch.swept, self.given, k=k)
         self.sweeper = Sweeper(self.batch, self.asked, 1, 0)
         _, self.query = self.batch.bound.alive
         self.apart = all(held is not self.given for held in self.query)
@@ -56,7 +56,7 @@ class Standing:
                 held[:] = new
         if self.apart:
             self.given[:] = index._vectors(asked)
-        self.asked.home[0] = UNKNOWN
+        self.asked.homes[0] = UNKNOWN
         self.sweeper.answer(batch, 0, 1)
         batch.complain(self.sweeper)
         shape = (1, batch.k)

@@ -39,7 +39,7 @@ from .answer import (
     start,
 )
 from .bounds import allowance
-from .coding import FEW, Asked, encode_queries
+from .coding import Asked, encode_queries
 from .kernels import Array, fast_kernel, generic, kernel
 from .least import IN_ORDER
 from .simd.counts import popcount
@@ -70,9 +70,7 @@ from .tray import (
     ALL,
     CROWDED,
     FULL,
-    LEAST_FIRST,
     LISTED,
-    MOST_FIRST,
     NODES,
     POOLED,
     STOP,
@@ -123,7 +121,7 @@ def all_blocks(tree: Any, asked: Asked, first: int, tray: Tray) -> int:
     for i in range(found):
         tray.blocks[i], tray.needed[i] = following + i, np.uint64(0)
     for r in range(min(tray.head.shape[0], asked.place.shape[0] - first)):
-        left = still_unseen(tree, following, ALL >> np.uint64(ROWS - found), r, tray)
+        left = still_unseen(tree, following, ALL >> np.uint64(ROWS - found), asked.homes[first + r], r, tray)
         for i in range(found):
             tray.needed[i] |= ((left >> np.uint64(i)) & np.uint64(1)) << np.uint64(r)
     tray.nodes[0] = following + found
@@ -131,15 +129,15 @@ def all_blocks(tree: Any, asked: Asked, first: int, tray: Tray) -> int:
 
 
 @kernel
-def still_unseen(tree: Any, block: int, bits: Any, r: int, tray: Tray) -> Any:
+def still_unseen(tree: Any, block: int, bits: Any, homes: Array, r: int, tray: Tray) -> Any:
     """Return the bits of those of 64 blocks, from one on, that a member looks at, and count their rows.
 
     Of those whose bits are given, it has looked at those about its home already, and all rows of others
     come before those that it may have.
     """
-    low, high = max(tray.first[r] - block, 0), min(tray.last[r] - block, ROWS)
-    if low < high:
-        bits &= ~((ALL >> np.uint64(ROWS - (high - low))) << np.uint64(low))
+    for place in range(tray.homes[r]):
+        if block <= homes[place] < block + ROWS:
+            bits &= ~(np.uint64(1) << np.uint64(homes[place] - block))
     passed = (tray.after[r] + 1) // ROWS - block
     rows = -((tray.after[r] + 1) % ROWS) if 0 <= passed < ROWS and has(bits, passed) else 0
     if passed > 0:
@@ -199,12 +197,14 @@ def tighten(tree: Any, asked: Asked, first: int, r: int, estimate: float, tray: 
 
 
 @kernel
-def visit(tree: Any, space: Any, block: int, needed: Any, again: bool, asked: Asked, first: int,
+def visit(tree: Any, space: Any, block: int, needed: Any, place: int, asked: Asked, first: int,
           ask: Question, tray: Tray) -> None:  # fmt: skip
     """Look at a block for the members that need it; what may belong to them waits.
 
-    `again`: its codes were compared already, as it is about the home of the only member that needs it.
+    Its place in `Tray.near` is given if its codes were compared already, as it is about the home of the only
+    member that needs it; else −1.
     """
+    again = place >= 0
     start, stop = block * ROWS, min((block + 1) * ROWS, tree.objects)
     inside = ALL >> np.uint64(ROWS - (stop - start))
     if needed != tray.listed[0]:
@@ -217,7 +217,7 @@ def visit(tree: Any, space: Any, block: int, needed: Any, again: bool, asked: As
         for i in range(taken):
             r, values = tray.needing[done + i], tray.bounds
             if again:  # what is left of it, now that there is a threshold, or else the nearest
-                values = tray.near[block - tray.first[r]]
+                values = tray.near[place]
                 most = tray.limit[r] if tray.cut[1] == -np.inf else tray.cut[1]
                 mask = values_within(values, most) & ~values_within(values, tray.cut[0])
             elif tree.gram:
@@ -418,11 +418,10 @@ def begin_group(tree: Any, asked: Asked, first: int, count: int, ask: Question, 
     """Let every member start from nothing."""
     tray.sizes[:STOP] = 0
     tray.nodes[0], tray.sizes[NODES], tray.whose[0] = 0, 1, ALL >> np.uint64(ROWS - count)
-    blocks = tree.norms.shape[0]
-    encode_queries(tree, asked, ask.offset, first, first + count, tray.bounds)
+    encode_queries(tree, asked, ask.offset, first, first + count, tray.apart, tray.bounds)
     for r in range(tray.head.shape[0]):
         tray.head[r], tray.filled[r] = -1, 0
-        tray.first[r] = tray.last[r] = 0
+        tray.homes[r] = 0
         tray.limit[r] = -np.inf
         tray.admit[r] = tray.reach[r] = -np.inf
         if r >= count:
@@ -433,14 +432,9 @@ def begin_group(tree: Any, asked: Asked, first: int, count: int, ask: Question, 
         tray.skip[r], tray.after[r], tray.looked[r] = answer.skip, answer.after, 0
         tray.cost[r] = 0
         admit(tree, asked, first, r, answer.reals[ADMIT], tray)
-        home = asked.home[first + r]
-        if ask.blank.kind == KNN and home >= 0:
-            wanted = max(min(max(LEAST_FIRST, 2 * tree.coded), MOST_FIRST), ask.k + ROWS)
-            if tree.coded <= FEW:
-                wanted = ask.k + ROWS // 4
-            wanted = min((wanted + ROWS - 1) // ROWS, blocks)
-            tray.first[r] = max(0, min(home - (wanted - 1) // 2, blocks - wanted))
-            tray.last[r] = tray.first[r] + wanted
+        if ask.blank.kind == KNN:
+            for home in asked.homes[first + r]:
+                tray.homes[r] += home >= 0
 
 
 @kernel
@@ -449,7 +443,7 @@ def next_blocks(tree: Any, asked: Asked, first: int, count: int, k: int, tray: T
     turn = tray.sizes[TURN]
     r = turn >> 40
     while r < count:
-        done, blocks = turn & ((1 << 40) - 1), tray.last[r] - tray.first[r]
+        done, blocks = turn & ((1 << 40) - 1), tray.homes[r]
         if done < 2 * blocks:  # those that are nearest, then those of the others that may belong
             if done == 0:
                 tray.cut[0], tray.cut[1] = -np.inf, look_about(tree, asked, first + r, r, k, tray)
@@ -457,7 +451,8 @@ def next_blocks(tree: Any, asked: Asked, first: int, count: int, k: int, tray: T
                 tray.cut[0], tray.cut[1] = tray.cut[1], -np.inf
             found = min(blocks - done % blocks, ROWS)
             for i in range(found):
-                tray.blocks[i] = tray.first[r] + done % blocks + i
+                tray.places[i] = done % blocks + i
+                tray.blocks[i] = asked.homes[first + r, tray.places[i]]
                 tray.needed[i] = np.uint64(1) << np.uint64(r)
             tray.sizes[TURN] = turn + found
             return found
@@ -473,10 +468,10 @@ def look_about(tree: Any, asked: Asked, j: int, r: int, k: int, tray: Tray) -> A
 
     These are measured then, and their distances are the first threshold.
     """
-    blocks = tray.last[r] - tray.first[r]
+    blocks = tray.homes[r]
     low, high = np.float32(np.inf), np.float32(-np.inf)
     for place in range(blocks):
-        block, near = tray.first[r] + place, tray.near[place]
+        block, near = asked.homes[j, place], tray.near[place]
         start = block * ROWS
         stop = min(start + ROWS, tree.objects)
         tray.looked[r] += stop - start
@@ -509,7 +504,7 @@ def look_ahead(tree: Any, space: Any, asked: Asked, first: int, last: int, order
     """Ask for what queries will look at first: in few dimensions much of their time is waiting for it."""
     seen, codes, places = -1, tree.codes.reshape(tree.codes.shape[0], -1), order.reshape(-1, 1)
     for j in range(first, last):
-        home = asked.home[j]
+        home = asked.homes[j, 0]
         if home >= 0 and home != seen:
             seen = home
             prefetch(codes, home)
@@ -553,7 +548,8 @@ def answer_groups(tree: Any, space: Any, queries: Any, asked: Asked, room: Room,
             blocks = next_blocks(tree, asked, first, count, ask.k, tray)
             more, home = blocks > 0, tray.sizes[TURN] >> 40 < count
             for i in range(blocks):
-                visit(tree, space, tray.blocks[i], tray.needed[i], home, asked, first, ask, tray)
+                place = tray.places[i] if home else -1
+                visit(tree, space, tray.blocks[i], tray.needed[i], place, asked, first, ask, tray)
                 if tray.sizes[WAIT] >= WAITING or (home and i == blocks - 1):
                     refine(tree, space, queries, asked, first, room, ask, tray)
                 if tray.sizes[POOLED] > enough:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .answer import REALS
+from .coding import most_homes
 from .kernels import Array, kernel
 from .least import add, greatest, replace
 from .simd.counts import popcount
@@ -15,8 +16,6 @@ from .simd.vectors import aligned
 from .space import fetch
 
 WAITING = 64  # objects that wait until they are measured
-# Objects about home that give the first threshold: the more, the longer rows are; in few dimensions, few do.
-LEAST_FIRST, MOST_FIRST = 128, 512
 ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 # Tray.sizes; of a group, and others
@@ -37,8 +36,8 @@ class Tray(NamedTuple):
     kept: Array  # (members, k): the least estimates so far of those who seek neighbours, see `least`
     kept_slots: Array
     filled: Array
-    first: Array  # blocks that are looked at first
-    last: Array
+    homes: Array  # how many blocks are looked at first
+    apart: Array  # float32: how far they are, for one member
     near: Array  # float32 (blocks, 64): distances of their objects, for one member
     cut: Array  # which of these are measured: those beyond one and up to another
     needing: Array  # members who need a block, and more, as a tile may be larger than what is left
@@ -48,6 +47,7 @@ class Tray(NamedTuple):
     bounds: Array  # float32 (64,)
     blocks: Array  # the next blocks
     needed: Array  # which members need each of them
+    places: Array  # of home blocks, in `near`
     members: Array  # of what waits
     slots: Array
     estimated: Array  # what waits, as it is estimated
@@ -77,9 +77,9 @@ def make_tray(members: int, k: int, pool: int, nodes: int) -> Tray:
         kept=np.zeros((members, max(k, 1))),
         kept_slots=np.zeros((members, max(k, 1)), np.int64),
         filled=np.zeros(members, np.int64),
-        first=np.zeros(members, np.int64),
-        last=np.zeros(members, np.int64),
-        near=aligned((MOST_FIRST // ROWS + 3 + k // 32, ROWS), np.float32),
+        homes=np.zeros(members, np.int64),
+        apart=np.zeros(most_homes(k), np.float32),
+        near=aligned((most_homes(k), ROWS), np.float32),
         cut=np.zeros(2, np.float32),
         needing=np.zeros(members + MOST, np.int64),
         listed=np.zeros(1, np.uint64),
@@ -88,6 +88,7 @@ def make_tray(members: int, k: int, pool: int, nodes: int) -> Tray:
         bounds=aligned(ROWS, np.float32),
         blocks=np.zeros(ROWS, np.int64),
         needed=np.zeros(ROWS, np.uint64),
+        places=np.zeros(ROWS, np.int64),
         members=np.zeros(room, np.int64),
         slots=np.zeros(room, np.int64),
         estimated=np.zeros(room),

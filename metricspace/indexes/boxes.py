@@ -15,7 +15,7 @@ Idea
 Arrays
     Node 0 is the root; nodes of one level follow one another, those that hold boxes before the blocks. The
     children of node i are ``first[i]`` up to ``first[i + 1]``; ``boxes[i]`` holds their least and greatest
-    coordinates, ``centres[i]`` the middles of these. Blocks come after all nodes that hold boxes; block b
+    coordinates, ``centres[i]`` the means. Blocks come after all nodes that hold boxes; block b
     holds slots 64 b to 64 b + 63; ``codes[b]`` are its codes, ``norms[b]`` their squared lengths, and
     ``error`` is how far rounding moved any row.
 
@@ -33,7 +33,7 @@ import numpy.typing as npt
 from ..anatomy import Anatomy
 from ..answer import BOUNDS, Answer
 from ..bounds import BOX, CODES, allowance
-from ..coding import Asked, Placed, blank_asked, encode_queries, home_of, in_columns, rounding
+from ..coding import Asked, Placed, blank_asked, encode_queries, in_columns, rounding, write_homes
 from ..construction import COST, Construction
 from ..fitting import (
     ASKED,
@@ -203,30 +203,49 @@ def as_distance(tree: Boxes, bound: float) -> float:
 # --- several together --------------------------------------------------------------------------------
 
 
-@home_of.of(Boxes)
-def _(tree: Boxes, at: Array, bounds: Array) -> int:
-    best, node = np.float32(np.inf), 0  # what does not exist is infinitely far, and comes after what does
+@write_homes.of(Boxes)
+def _(tree: Boxes, at: Array, homes: Array, apart: Array, bounds: Array) -> None:
+    homes[:], apart[:] = -1, np.inf
+    last, node = homes.shape[0] - 1, 0
     while tree.first[node] < tree.lowest:  # toward the nearest centre, while there are many to choose from
-        rows_by_squares(tree.centres[node], at, best, bounds)
+        rows_by_squares(tree.centres[node], at, apart[last], bounds)
         node = tree.first[node] + place_of_least(bounds)
-    own, nearest, left = node, -1, np.uint64(0)
+    own, left = node, np.uint64(0)
     if (
         node < tree.lowest
     ):  # its children, the nearest box first, and others for as long as they may be nearer
-        left = boxes_by_squares(tree.boxes[node], at, best, bounds) & existing(tree, node)
+        left = boxes_by_squares(tree.boxes[node], at, apart[last], bounds) & existing(tree, node)
         child = place_of_least(bounds)
         own, left = tree.first[node] + child, left & ~(np.uint64(1) << np.uint64(child))
     while True:
-        if rows_by_squares(tree.centres[own], at, best, bounds) != np.uint64(0):
-            child = place_of_least(bounds)
-            if bounds[child] < best:
-                best, nearest = bounds[child], tree.first[own] + child
-                if left != np.uint64(0):
-                    left &= boxes_by_squares(tree.boxes[node], at, best, bounds)
-        if left == np.uint64(0):  # squares of a query from very far away are all infinite
-            return nearest - (tree.first.shape[0] - 1) if nearest >= 0 else -1
+        if rows_by_squares(tree.centres[own], at, apart[last], bounds) != np.uint64(0):
+            take_nearest(tree.first[own] - (tree.first.shape[0] - 1), homes, apart, bounds)
+            if left != np.uint64(0):
+                left &= boxes_by_squares(tree.boxes[node], at, apart[last], bounds)
+        if left == np.uint64(0):
+            return
         own = tree.first[node] + lowest(left)
         left &= left - np.uint64(1)
+
+
+@kernel
+def take_nearest(first: int, homes: Array, apart: Array, bounds: Array) -> None:
+    """Put those of 64 blocks, from one on, among the nearest that are nearer than some; ``bounds`` is lost.
+
+    What does not exist is infinitely far, and so are all from a query whose squares are infinite.
+    """
+    last = homes.shape[0] - 1
+    for _ in range(homes.shape[0]):
+        child = place_of_least(bounds)
+        d = bounds[child]
+        if not d < apart[last]:
+            return
+        bounds[child] = np.inf
+        place = last
+        while place > 0 and d < apart[place - 1]:
+            homes[place], apart[place] = homes[place - 1], apart[place - 1]
+            place -= 1
+        homes[place], apart[place] = first + child, d
 
 
 @kernel
@@ -283,7 +302,7 @@ def look(tree: Boxes, node: int, members: Any, asked: Asked, first: int, tray: T
             mask = boxes_by_greatest(box, at, np.float32(reach * (1 + 4e-6)), tray.bounds)
         mask &= existing(tree, node)
         if block >= 0:
-            mask = still_unseen(tree, block, mask, r, tray)
+            mask = still_unseen(tree, block, mask, asked.homes[j], r, tray)
         union |= mask
         while mask != np.uint64(0):
             tray.wanted[lowest(mask)] |= np.uint64(1) << np.uint64(r)
@@ -357,7 +376,7 @@ class BoxTree(BaseIndex):
         count, random = len(rows), np.random.default_rng(self.seed)
         plane = plane_of(space, rows, self.seed)
         order = in_blocks(block_keys(plane, rows), construction)
-        least, most = boxes_of(plane, rows, order)
+        least, most, means = boxes_of(plane, rows, order)
         asked, others = (
             place_rows(plane, rows, random, min(most_rows, count))
             for most_rows in (-(-count // ROWS), COMPARED)
@@ -370,7 +389,7 @@ class BoxTree(BaseIndex):
         layout = arranged(
             plane, chosen_codes(plane, asked, others, radii, left if pruned else 1.0), self.seed
         )
-        first, above, boxes, centres = nested(least, most)
+        first, above, boxes, centres = nested(least, most, means)
         codes = coded(layout, rows, order, float(np.median(radii)))
         radius = float(np.sqrt(codes.norms.max(initial=0.0))) * (1 + 1e-6)
         return Boxes(
@@ -383,7 +402,7 @@ class BoxTree(BaseIndex):
     def _around(self, bound: Bound, objects: Objects, queries: Objects) -> Bound:
         rows = self._vectors(queries)
         asked = blank_asked(self._tree, rows)
-        encode_queries(self._tree, asked, 0, 0, len(rows), np.empty(ROWS, np.float32))
+        encode_queries(self._tree, asked, 0, 0, len(rows), *np.empty((2, ROWS), np.float32))
         bound.space = Placed(bound.space, blank_asked(self._tree, rows[:0]))
         bound.queries = Placed(bound.queries, asked)
         return bound
