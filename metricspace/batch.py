@@ -136,6 +136,7 @@ class Batch:
         )  # fmt: skip
         self.wholes: npt.NDArray[np.int64] = np.zeros((self.count, WHOLES), np.int64)
         self.results = Results(np.empty(self.count * k, np.int64), np.empty(self.count * k))
+        self.indptr: Positions = np.zeros(1, np.int64)  # where those of each query of a range begin
         self.workers: list[Memory] = []
         self.codes: dict[Any, Callable[..., int]] = {}
 
@@ -235,7 +236,9 @@ class Batch:
     def _collect(self, begin: int, end: int, jobs: int) -> None:
         """Bring what threads have set aside into the order in which it was asked for."""
         found = np.ascontiguousarray(self.wholes[begin:end, FOUND])
-        starts, total = np.cumsum(found) - found, int(found.sum())
+        self.indptr = np.zeros(len(found) + 1, np.int64)
+        np.cumsum(found, out=self.indptr[1:])
+        total = int(self.indptr[-1])
         self.results = Results(np.empty(total, np.int64), np.empty(total))
         waiting = [part for memory in self.workers for part in memory.parts]
 
@@ -245,10 +248,11 @@ class Batch:
                     numbers, part = waiting.pop()
                 except IndexError:  # another thread was quicker
                     break
+                where = numbers - begin, found, self.indptr
                 if self.kind == RANGE:
-                    in_order(self.whole_order, numbers - begin, found, starts, part, self.results)
+                    in_order(self.whole_order, *where, part, self.results)
                 else:
-                    distribute(numbers - begin, found, starts, part, self.results)
+                    distribute(*where, part, self.results)
             return bool(waiting)
 
         threads.run([work] * min(jobs, 1 + total // SLAB), waiting.clear, None, work)

@@ -258,7 +258,7 @@ class Searchable:
     def _balls(self, batch: Batch, part: slice = slice(None), distances: bool = True) -> Balls:
         """Return what a range found for the queries of the part that was run."""
         return Balls(
-            np.concatenate([[0], np.cumsum(batch.wholes[part, FOUND])]),
+            batch.indptr,
             self._ids.called(batch.results.positions),
             batch.results.positions,
             batch.results.distances if distances else None,

@@ -45,12 +45,12 @@ def in_order(
         That of whole distances.
     places : int64, shape (p,)
         Whose results were given, one query's after the other's.
-    found, starts : int64, shape (m,)
+    found, starts : int64, shape (m,) at least
         How many results each of all queries has, and where they are written to.
     given, to : Results
     """
     if whole is None:
-        ends = np.empty(found[places].max(initial=0) + 1, np.int64)
+        ends = np.empty(len(given.positions), np.int64)
         _sort_each(places, found, starts, ends, given, to)
     else:
         _sort_whole(whole, places, found, starts, given, np.empty(1 << _DIGIT, np.int64), to)

@@ -77,7 +77,10 @@ class Memory:
         for new, held in zip(self.results, old.between(used, used + found)):
             new[:found] = held
         self.used[0] = self._aside = 0
-        self._full.append(old)
+        if used:
+            self._full.append(old)
+        else:
+            give_back_slab(old)
 
     def forget(self) -> None:
         """Forget what was set aside, and give back its memory."""
