@@ -18,7 +18,8 @@ from metricspace.fitting import SCANNING
 from metricspace.indexes.boxes import GROUP
 from metricspace.kernels import Array, kernel
 from metricspace.simd.matrices import begin_products, end_products
-from metricspace.simd.tiles import BYTES, MOST, ROWS, TOGETHER, tile_of_most, turn_six
+from metricspace.simd.registers import ROWS
+from metricspace.simd.tiles import BYTES, MOST, TOGETHER, tile_of_most, turn_six
 from metricspace.simd.vectors import aligned
 
 K, ROUNDS, ENOUGH = 10, 5, 0.1  # seconds of a round

@@ -33,7 +33,8 @@ from .kernels import kinds, machine_code
 from .laws import Bound
 from .objects import Objects
 from .progress import shown
-from .simd.tiles import ROWS, TOGETHER
+from .simd.registers import ROWS
+from .simd.tiles import TOGETHER
 from .simd.vectors import aligned
 from .slabs import SLAB, taken_slab
 from .sorting import Order, Results, distribute, in_order

@@ -20,19 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .kernels import Array, fast_kernel, generic, kernel
-from .simd.tiles import (
-    BY_PAIRS,
-    BYTES,
-    GREATEST_SUM,
-    MAGNITUDES,
-    MOST,
-    OFFSET,
-    ROWS,
-    SQUARES,
-    TOGETHER,
-    turn_one,
-    turn_six,
-)
+from .simd.differences import MAGNITUDES, SQUARES
+from .simd.registers import ROWS
+from .simd.tiles import BY_PAIRS, BYTES, GREATEST_SUM, MOST, OFFSET, TOGETHER, turn_one, turn_six
 from .simd.vectors import aligned
 from .space import Room, prepare, wrapping
 

@@ -33,7 +33,9 @@ from .kernels import Array, kernel
 from .laws import Metric
 from .metrics.directions import ArcSpace
 from .norms import ChebyshevSpace, EuclideanSpace, ManhattanSpace, MinkowskiSpace, OnRows
-from .simd.tiles import BY_PAIRS, BYTES, GREATEST, MAGNITUDES, OFFSET, ROWS, SQUARES
+from .simd.differences import GREATEST, MAGNITUDES, SQUARES
+from .simd.registers import ROWS
+from .simd.tiles import BY_PAIRS, BYTES, OFFSET
 from .simd.vectors import aligned
 from .together import all_blocks, roam
 from .tray import Tray

@@ -26,7 +26,7 @@ import numpy.typing as npt
 from .ids import Positions
 from .kernels import Array, kernel
 from .simd.patterns import TILE, advance_8, advance_16, advance_32, advance_64
-from .simd.tiles import prefetch
+from .simd.registers import prefetch
 from .simd.vectors import aligned
 from .space import BLOCK, Room, at_least, batches, estimates, fill_block, home, prepare, span_at_least, within
 

@@ -20,8 +20,8 @@ from .errors import InvalidArgument
 from .kernels import COMPILED, Array, fast_kernel
 from .laws import Laws, Metric, summing
 from .objects import Objects, Rows
+from .simd.registers import prefetch
 from .simd.sums import greatest_magnitude, sum_of_magnitudes, sum_of_squares
-from .simd.tiles import prefetch
 from .space import (
     Room,
     RowQuery,

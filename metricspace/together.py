@@ -43,27 +43,18 @@ from .coding import Asked, encode_queries
 from .kernels import Array, fast_kernel, generic, kernel
 from .least import IN_ORDER
 from .simd.counts import popcount
-from .simd.matrices import begin_products, end_products
-from .simd.tiles import (
+from .simd.differences import (
     MAGNITUDES,
-    ROWS,
     SQUARES,
     codes_by_greatest,
     codes_by_magnitudes,
-    greatest_of,
-    least_of,
-    lowest,
-    prefetch,
     rows_by_greatest,
     rows_by_magnitudes,
     rows_by_squares,
-    tile_of_most,
-    tile_of_one,
-    tile_of_three,
-    tile_of_two,
-    tile_values,
-    values_within,
 )
+from .simd.matrices import begin_products, end_products
+from .simd.registers import ROWS, greatest_of, least_of, lowest, prefetch, values_within
+from .simd.tiles import tile_of_most, tile_of_one, tile_of_three, tile_of_two, tile_values
 from .space import Room, distance, estimate_within, fetch, prepare, settle
 from .traversal import DONE, MORE_RESULTS, STOPPED
 from .tray import (

@@ -11,7 +11,8 @@ from .coding import most_homes
 from .kernels import Array, kernel
 from .least import add, greatest, replace
 from .simd.counts import popcount
-from .simd.tiles import MOST, ROWS, lowest, values_within
+from .simd.registers import ROWS, lowest, values_within
+from .simd.tiles import MOST
 from .simd.vectors import aligned
 from .space import fetch
 

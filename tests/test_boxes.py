@@ -10,7 +10,8 @@ import pytest
 import metricspace as ms
 from metricspace.coding import Layout, blank_asked, coordinates, encode_query, find_homes, turn
 from metricspace.fitting import divide_into_blocks
-from metricspace.simd.tiles import BY_PAIRS, BYTES, ROWS
+from metricspace.simd.registers import ROWS
+from metricspace.simd.tiles import BY_PAIRS, BYTES
 
 RANDOM = np.random.default_rng(0)
 

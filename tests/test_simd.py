@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from metricspace.kernels import kernel
-from metricspace.simd import counts, matrices, patterns, sums, tiles, weaving
+from metricspace.simd import counts, differences, matrices, patterns, registers, sums, tiles, weaving
 from metricspace.simd.vectors import FOURS, MATRIX, VECTORS, WIDTH
 
 TWINS = [
@@ -147,7 +147,7 @@ def _tile_case(kind, steps, random, queries=8):
     each = 4 // np.dtype(kind).itemsize
     own = {np.uint8: np.int8, np.int16: np.int16, np.float32: np.float32}[kind]
     low, high = (0, 256) if kind is np.uint8 else (-40, 41)
-    codes = random.integers(low, high, (steps, tiles.ROWS, each)).astype(kind)
+    codes = random.integers(low, high, (steps, registers.ROWS, each)).astype(kind)
     asked = random.integers(-32, 33, (queries, steps * each)).astype(own)
     if kind is np.uint8:  # sums that are as large as they can be, once codes are rounded
         asked[3], asked[5], codes[:, 7] = 127, -127, 255
@@ -155,7 +155,7 @@ def _tile_case(kind, steps, random, queries=8):
             asked[3], asked[5] = 32, np.resize([-64, -64, 0, 0, 0, 0, -64, -64], steps * each)
     sums = np.float32 if kind is np.float32 else np.int32
     bias = random.integers(-50, 50, queries).astype(sums)
-    norms = random.integers(0, 5000, tiles.ROWS).astype(np.float32)
+    norms = random.integers(0, 5000, registers.ROWS).astype(np.float32)
     factors = (random.integers(-8, 8, queries) / 4).astype(np.float32)
     limits = random.integers(-3000, 6000, queries - 2).astype(np.float32)
     return codes, asked, bias, norms, factors, limits
@@ -233,7 +233,7 @@ def test_values_of_tiles_equal_their_twins(kind):
     for steps in (1, 5, 16):
         *given, _ = _tile_case(kind, steps, random)
         codes, asked, bias, norms, factors = given
-        fast, plain = np.zeros((2, tiles.ROWS), np.float32)
+        fast, plain = np.zeros((2, registers.ROWS), np.float32)
         one(codes, asked, bias, norms, factors, 3, fast)
         other(codes, asked, bias, norms, factors, 3, plain)
         assert fast.tolist() == plain.tolist()
@@ -248,13 +248,13 @@ def test_turning_equals_its_twin(name):
     other = kernel(lambda *given: twin(*given))
     random = np.random.default_rng(6)
     for dimensions in (1, 7, 70):
-        columns = random.integers(-9, 9, (dimensions, tiles.ROWS, 1)).astype(np.float32)
+        columns = random.integers(-9, 9, (dimensions, registers.ROWS, 1)).astype(np.float32)
         rows = random.integers(-9, 9, (8, dimensions)).astype(np.float32)
-        fast, plain = np.zeros((2, 8, 2 * tiles.ROWS), np.float32)
+        fast, plain = np.zeros((2, 8, 2 * registers.ROWS), np.float32)
         for out, call in ((fast, one), (plain, other)):
-            call(columns, rows, 2, out, 2 * out.shape[1] + tiles.ROWS, out.shape[1])
+            call(columns, rows, 2, out, 2 * out.shape[1] + registers.ROWS, out.shape[1])
         assert fast.tolist() == plain.tolist()
-        assert (fast[2, tiles.ROWS :] == rows[2] @ columns[:, :, 0]).all()
+        assert (fast[2, registers.ROWS :] == rows[2] @ columns[:, :, 0]).all()
 
 
 @pytest.mark.skipif(not VECTORS, reason="the plain twins stand in for the primitives")
@@ -264,16 +264,16 @@ def test_boxes_and_rows_equal_their_twins(how):
     random = np.random.default_rng(1)
     for dimensions in (1, 3, 8, 20):
         at = random.integers(-9, 9, dimensions).astype(np.float32)
-        corners = np.sort(random.integers(-9, 9, (dimensions, 2, tiles.ROWS)), axis=1).astype(np.float32)
-        rows = random.integers(-9, 9, (dimensions, tiles.ROWS, 1)).astype(np.float32)
+        corners = np.sort(random.integers(-9, 9, (dimensions, 2, registers.ROWS)), axis=1).astype(np.float32)
+        rows = random.integers(-9, 9, (dimensions, registers.ROWS, 1)).astype(np.float32)
         for given, name in ((corners, "boxes"), (rows, "rows")):
             primitive, twin = (
-                getattr(tiles, f"{name}_by_{how}"),
-                getattr(tiles, f"plain_{name}_within")[place],
+                getattr(differences, f"{name}_by_{how}"),
+                getattr(differences, f"plain_{name}_within")[place],
             )
             found = []
             for each in (primitive, twin):
-                out = np.zeros(tiles.ROWS, np.float32)
+                out = np.zeros(registers.ROWS, np.float32)
                 mask = _calling(each, 4)(given, at, np.float32(12), out)
                 found.append((int(mask), out.tolist()))
             assert found[0][0] == found[1][0]
@@ -284,30 +284,32 @@ def test_boxes_and_rows_equal_their_twins(how):
 @pytest.mark.skipif(not VECTORS, reason="the plain twins stand in for the primitives")
 @pytest.mark.parametrize("how", ["magnitudes", "greatest"])
 def test_differences_of_codes_equal_their_twins(how):
-    primitive = getattr(tiles, f"codes_by_{how}")
-    twin = tiles.plain_codes_within[["magnitudes", "greatest"].index(how)]
+    primitive = getattr(differences, f"codes_by_{how}")
+    twin = differences.plain_codes_within[["magnitudes", "greatest"].index(how)]
     one, other = kernel(lambda *given: primitive(*given)), kernel(lambda *given: twin(*given))
     random, step = np.random.default_rng(8), np.float32(0.25)
     for dimensions in (1, 7, 8, 20):
-        rows = random.integers(-90, 90, (dimensions, tiles.ROWS, 1)).astype(np.int16)
+        rows = random.integers(-90, 90, (dimensions, registers.ROWS, 1)).astype(np.int16)
         at = random.integers(-90, 90, dimensions).astype(np.int16)
         right = np.abs(rows[:, :, 0].astype(int) - at[:, None])
         right = step * (right.sum(axis=0) if how == "magnitudes" else right.max(axis=0))
         for limit in (-1.0, float(np.median(right)), 1e9, np.inf):
             found = []
             for call in (one, other):
-                out = np.zeros(tiles.ROWS, np.float32)
+                out = np.zeros(registers.ROWS, np.float32)
                 found.append((int(call(rows, at, step, np.float32(limit), out)), out.tolist()))
-            assert found[0][0] == found[1][0] == sum(1 << j for j in range(tiles.ROWS) if right[j] <= limit)
+            assert (
+                found[0][0] == found[1][0] == sum(1 << j for j in range(registers.ROWS) if right[j] <= limit)
+            )
             if found[0][0]:  # it stops early when none is left
                 assert found[0][1] == found[1][1] == right.tolist()
 
 
 def test_places_in_registers():
-    values = np.random.default_rng(2).permutation(tiles.ROWS).astype(np.float32)
+    values = np.random.default_rng(2).permutation(registers.ROWS).astype(np.float32)
     for lowest, least, within in (
-        (tiles.lowest, tiles.place_of_least, tiles.values_within),
-        (tiles.plain_lowest, tiles.plain_place_of_least, tiles.plain_values_within),
+        (registers.lowest, registers.place_of_least, registers.values_within),
+        (registers.plain_lowest, registers.plain_place_of_least, registers.plain_values_within),
     ):
         mask = _calling(within, 2)(values, np.float32(9))
         assert int(mask) == sum(1 << j for j in np.flatnonzero(values <= 9).tolist())
@@ -316,12 +318,12 @@ def test_places_in_registers():
 
 
 def test_extremes_pass_over_what_is_no_number():
-    values = np.random.default_rng(3).normal(size=tiles.ROWS).astype(np.float32)
+    values = np.random.default_rng(3).normal(size=registers.ROWS).astype(np.float32)
     values[[0, 20, 63]] = np.nan
     low, high, none = float(np.nanmin(values)), float(np.nanmax(values)), np.full_like(values, np.nan)
     for least, greatest in (
-        (tiles.least_of, tiles.greatest_of),
-        (tiles.plain_least_of, tiles.plain_greatest_of),
+        (registers.least_of, registers.greatest_of),
+        (registers.plain_least_of, registers.plain_greatest_of),
     ):
         least, greatest = _calling(least, 2), _calling(greatest, 2)
         assert (least(values, np.float32(np.inf)), least(values, np.float32(-9))) == (low, -9)

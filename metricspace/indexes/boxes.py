@@ -60,19 +60,17 @@ from ..laws import Bound, Metric
 from ..metrics.directions import ArcSpace
 from ..norms import ChebyshevSpace, EuclideanSpace, ManhattanSpace, MinkowskiSpace, OnRows, rows_of
 from ..objects import Objects
-from ..simd.matrices import LINES, MATRICES
-from ..simd.tiles import (
+from ..simd.differences import (
     MAGNITUDES,
-    ROWS,
     SQUARES,
-    TOGETHER,
     boxes_by_greatest,
     boxes_by_magnitudes,
     boxes_by_squares,
-    lowest,
-    place_of_least,
     rows_by_squares,
 )
+from ..simd.matrices import LINES, MATRICES
+from ..simd.registers import ROWS, lowest, place_of_least
+from ..simd.tiles import TOGETHER
 from ..together import all_blocks, distance_of, roam, still_unseen
 from ..traversal import Desk, consider, expand, make_desk, offer_child
 from ..tray import ALL, NODES, Tray
@@ -85,7 +83,7 @@ class Boxes(NamedTuple):
     """Boxes, codes, and how a query becomes comparable with them."""
 
     objects: int
-    how: int  # how differences are joined; see `simd.tiles`
+    how: int  # how differences are joined; see `simd.differences`
     gram: bool  # whether codes are multiplied, or else subtracted
     measured: bool  # whether comparing codes counts as measuring: false
     whole: bool  # whether codes are all of a row, in float32, and their differences are estimates

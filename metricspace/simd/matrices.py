@@ -22,6 +22,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from ..kernels import Array, kernel
+from .registers import PIECES
 from .vectors import FOURS, INDEX, MATRIX, load, pointer
 
 LINES = 16  # of a matrix: queries, steps of rows, and rows in a quarter of a block
@@ -29,8 +30,7 @@ WIDTH = 64  # bytes of a line
 
 _BYTE, _NONE = ir.IntType(8), ir.VoidType()
 _ADDRESS, _LINE = _BYTE.as_pointer(), ir.VectorType(_BYTE, WIDTH)
-_PIECES = 4  # of the rows of a block, each a matrix of sums
-_OWN, _ROWS, _OWN_LEFT, _ROWS_LEFT = range(_PIECES, 8)  # the other registers: 16 steps, and what is left
+_OWN, _ROWS, _OWN_LEFT, _ROWS_LEFT = range(PIECES, 8)  # the other registers: 16 steps, and what is left
 
 
 def _permitted() -> bool:
@@ -121,7 +121,7 @@ def products(
     rows, asked = (pointer(context, builder, kinds[k], arguments[k], _BYTE) for k in (0, 1))
     steps = _steps(context, builder, kinds[0], arguments[0])
     width = builder.shl(steps, ir.Constant(INDEX, 2))
-    line, step = ir.Constant(INDEX, WIDTH), ir.Constant(INDEX, _PIECES * WIDTH)
+    line, step = ir.Constant(INDEX, WIDTH), ir.Constant(INDEX, PIECES * WIDTH)
     start = builder.gep(asked, [builder.mul(query(ir.Constant(INDEX, 0)), width)])
     packed = cgutils.alloca_once(builder, _LINE, size=LINES)
     packed.align = WIDTH
@@ -135,13 +135,13 @@ def products(
             builder.store(load(builder, asked, place, _LINE), builder.gep(packed, [each.index]))
         first = builder.select(follow, builder.gep(start, [column]), builder.bitcast(packed, _ADDRESS))
         _call(builder, "tileloadd64", own, first, apart)
-        begin = builder.mul(column, ir.Constant(INDEX, _PIECES * LINES))
-        for piece in range(_PIECES):
+        begin = builder.mul(column, ir.Constant(INDEX, PIECES * LINES))
+        for piece in range(PIECES):
             quarter = builder.gep(rows, [builder.add(begin, ir.Constant(INDEX, piece * WIDTH))])
             _call(builder, "tileloadd64", other, quarter, step)
             _call(builder, "tdpbsud", piece, own, other)
 
-    for piece in range(_PIECES):
+    for piece in range(PIECES):
         _call(builder, "tilezero", piece)
     sixteens = builder.lshr(steps, ir.Constant(INDEX, 4))
     with cgutils.for_range(builder, sixteens) as loop:
@@ -149,7 +149,7 @@ def products(
     left = builder.and_(steps, ir.Constant(INDEX, LINES - 1))
     with builder.if_then(builder.icmp_unsigned("!=", left, ir.Constant(INDEX, 0))):
         add(sixteens, _OWN_LEFT, _ROWS_LEFT)
-    for piece in range(_PIECES):
+    for piece in range(PIECES):
         quarter = builder.gep(builder.bitcast(sums, _ADDRESS), [ir.Constant(INDEX, piece * WIDTH)])
         _call(builder, "tilestored64", piece, quarter, step)
 
