@@ -97,9 +97,7 @@ class Asked(NamedTuple):
     """Queries in the order in which they go, and as boxes and codes see them; there is room for more."""
 
     place: Array  # which query each is
-    homes: (
-        Array  # blocks nearest to it; −1 if the structure knows no more, UNKNOWN before they are looked for
-    )
+    homes: Array  # blocks nearest to it; −1 beyond those that are known, UNKNOWN before they are sought
     given: Array  # queries as they were asked
     rows: Array  # float32: these, centred
     turned: Array  # and in all coordinates, in blocks of 64

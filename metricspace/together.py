@@ -529,29 +529,27 @@ def answer_groups(tree: Any, space: Any, queries: Any, asked: Asked, room: Room,
             return STOPPED
         first = span[0]
         count = min(tray.head.shape[0], span[1] - first)
-        more = tray.sizes[FULL] == 0
-        if more:
+        if tray.sizes[FULL] == 0:
             begin_group(tree, asked, first, count, ask, tray)
             if tree.whole:
                 following = min(first + 2 * count, span[1])
                 look_ahead(tree, space, asked, first + count, following, ask.blank.order)
+        more = True
         while more:
             blocks = next_blocks(tree, asked, first, count, ask.k, tray)
             more, home = blocks > 0, tray.sizes[TURN] >> 40 < count
-            for i in range(blocks):
-                place = tray.places[i] if home else -1
-                visit(tree, space, tray.blocks[i], tray.needed[i], place, asked, first, ask, tray)
-                if tray.sizes[WAIT] >= WAITING or (home and i == blocks - 1):
+            for i in range(max(blocks, 1)):
+                if more:
+                    place = tray.places[i] if home else -1
+                    visit(tree, space, tray.blocks[i], tray.needed[i], place, asked, first, ask, tray)
+                if tray.sizes[WAIT] >= WAITING or not more or (home and i == blocks - 1):
                     refine(tree, space, queries, asked, first, room, ask, tray)
-                if tray.sizes[POOLED] > enough:
-                    if balls:
-                        tray.sizes[CROWDED] = 1
-                        return MORE_RESULTS  # the group begins anew, with a larger pool
-                    gather(tree, space, queries, asked, first, count, used, room, ask, tray, False)
-        refine(tree, space, queries, asked, first, room, ask, tray)
-        tray.sizes[FULL] = balls and used[0] + tray.sizes[POOLED] > ask.positions.shape[0]
-        if tray.sizes[FULL] != 0:
-            return MORE_RESULTS  # the group goes on from here
-        gather(tree, space, queries, asked, first, count, used, room, ask, tray, True)
+                if tray.sizes[POOLED] > enough or not more:
+                    left = ask.positions.shape[0] - used[0]
+                    tray.sizes[CROWDED] = balls and more
+                    tray.sizes[FULL] = balls and not more and tray.sizes[POOLED] > left
+                    if tray.sizes[CROWDED] + tray.sizes[FULL] > 0:
+                        return MORE_RESULTS  # with a larger pool the group begins anew, else it goes on here
+                    gather(tree, space, queries, asked, first, count, used, room, ask, tray, not more)
         span[0] = first + count
     return DONE if room.fault[0] == 0 else STOPPED
