@@ -112,7 +112,7 @@ class Pairs:
     ----------
     left, right : arrays, shape (p,)
         The user's ids: left from the index that was asked, right from the other; in a self-join both are
-        from the index, and left comes before right.
+        from the index, and left comes before right. Without ids of the user's, the arrays of positions.
     left_positions, right_positions : int64, shape (p,)
         Places in the order of insertion.
     distances : float64, shape (p,)

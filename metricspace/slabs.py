@@ -16,7 +16,7 @@ _KEPT = 64  # slabs at most: 64 MB
 _idle: list[Results] = []
 
 
-def taken_slab(room: int = SLAB) -> Results:
+def taken_slab(room: int = 0) -> Results:
     """Return memory for so many results or more, used before if there is some."""
     if room <= SLAB:
         try:

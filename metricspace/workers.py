@@ -72,8 +72,8 @@ class Memory:
         """Have room for what the queries from one on find, the first of which has found some already."""
         self.set_aside(reached)
         old, used = self.results, self._aside
-        # Places of their own may be enough, and twice as many are if that was tried.
-        self.results = taken_slab(0 if used else 2 * len(old.positions))
+        # A slab of its own may be enough for what it finds, and twice as much is if that was tried.
+        self.results = taken_slab(2 * found if used else 2 * len(old.positions))
         for new, held in zip(self.results, old.between(used, used + found)):
             new[:found] = held
         self.used[0] = self._aside = 0
@@ -86,7 +86,7 @@ class Memory:
         """Forget what was set aside, and give back its memory."""
         for slab in (*self._full, self.results):
             give_back_slab(slab)
-        self.parts, self._full = [], []
+        self.parts, self._full, self.results = [], [], self.results.between(0, 0)
 
     def _numbers(self, first: int, last: int) -> Positions:
         """Return which queries go from one place to another."""

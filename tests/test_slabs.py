@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import metricspace as ms
-from metricspace import slabs
+from metricspace import slabs, workers
 from tests import naive
 
 X = np.random.default_rng(0).normal(size=(900, 6)).astype(np.float32)
@@ -12,9 +12,14 @@ X = np.random.default_rng(0).normal(size=(900, 6)).astype(np.float32)
 
 @pytest.fixture
 def small(monkeypatch):
-    """Let memory be too small for most queries, and for all groups of them."""
+    """Let memory be too small for most queries, and for all groups of them; return how often it was."""
     monkeypatch.setattr(slabs, "SLAB", 32)
     monkeypatch.setattr(slabs, "_idle", [])
+    times, more = [], workers.Memory.more_results
+    monkeypatch.setattr(
+        workers.Memory, "more_results", lambda *given: times.append(len(given)) or more(*given)
+    )
+    return times
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
@@ -30,6 +35,7 @@ def test_ranges_that_outgrow_their_memory(structure, small, n_jobs):
         right = naive.ranked(row, radius)
         assert ids.tolist() == right
         assert distances == pytest.approx(row[right])
+    assert len(small) > 5
 
 
 def test_joins_that_outgrow_their_memory(structure, small):
@@ -37,6 +43,14 @@ def test_joins_that_outgrow_their_memory(structure, small):
     pairs = index.self_join(1.5)
     near = naive.matrix(naive.euclidean, X.tolist(), X.tolist()) <= 1.5
     assert (np.stack([pairs.left, pairs.right]) == np.nonzero(np.triu(near, 1))).all()
+    assert len(small) > 5
+
+
+def test_a_query_that_outgrows_what_another_left(structure, small):
+    index = structure().fit(X)
+    balls = index.range(X[:4], 1e3, n_jobs=1)  # an earlier one has enlarged the memory, and filled a part
+    assert np.diff(balls.indptr).tolist() == [900] * 4
+    assert (np.sort(balls.ids.reshape(4, 900)) == np.arange(900)).all()
 
 
 def test_what_was_found_stays_when_more_is_sought():

@@ -15,7 +15,7 @@ Idea
 Arrays
     Node 0 is the root; nodes of one level follow one another, those that hold boxes before the blocks. The
     children of node i are ``first[i]`` up to ``first[i + 1]``; ``boxes[i]`` holds their least and greatest
-    coordinates, ``centres[i]`` the means. Blocks come after all nodes that hold boxes; block b
+    coordinates, ``centres[i]`` their means. Blocks come after all nodes that hold boxes; block b
     holds slots 64 b to 64 b + 63; ``codes[b]`` are its codes, ``norms[b]`` their squared lengths, and
     ``error`` is how far rounding moved any row.
 
