@@ -92,8 +92,8 @@ class Sieve:
         self.begun = True
         self.price = self.price or self.cost
         found = slice(before, self._batch.wholes[self.row, FOUND])
-        distances = np.array(worker.results.distances[found])  # its memory may be another's when this goes on
-        return self._batch.index._slots[worker.results.positions[found]], distances
+        measured = np.array(worker.results.distances[found])  # its memory may be another's when this goes on
+        return self._batch.index._slots[worker.results.positions[found]], measured
 
     def left(self) -> Mask:
         """Return which objects are neither measured, nor out of reach, nor withdrawn."""
