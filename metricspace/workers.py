@@ -33,7 +33,7 @@ class Memory:
     results : Results
         Where results are written to.
     used : int64, shape (1,)
-        How many of these places are taken.
+        The place there that is written next.
     parts : list
         What was set aside: some queries, and their results, one query's after the other's.
     stopped : bool

@@ -168,8 +168,9 @@ def test_one_row_far_away_does_not_make_codes_of_the_others_useless(metric):
     hits, right = index.knn(rows[1:101], 5), scan.knn(rows[1:101], 5)
     assert (hits.ids == right.ids).all()
     assert (hits.distances == right.distances).all()
-    assert usual.knn(rows[1:101], 5).cost.mean() < 10
-    assert hits.cost.mean() < 100
+    assert usual.knn(rows[1:101], 5).cost.mean() < 8
+    # The far row is rounded by a fifth of what others are apart, for which every bound gives way.
+    assert hits.cost.mean() < 80
 
 
 @pytest.mark.parametrize(
